@@ -1,0 +1,299 @@
+/**
+ * What a user of dynamesh touches: the types of the public interface. `peer.ts` implements them.
+ */
+import type { ErrorCode, WriteOutcome } from '../core/errors.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { ConnectionInfo } from '../ports/network.ts'
+import type { Storage, StorageStatus } from '../ports/storage.ts'
+
+/** Keys and values are bytes; a text stands for its UTF-8 bytes and must be well formed. No normalisation takes place. */
+export type KeyInput = string | Uint8Array
+/** See {@link KeyInput}. */
+export type ValueInput = string | Uint8Array
+/** The opaque token of what a caller has read: bytes, or their base64url text. `undefined` and `null` mean "I have read nothing". */
+export type ContextInput = Uint8Array | string | undefined | null
+
+/** Options of {@link createPeer}. */
+export interface PeerOptions {
+  /** Name of the cluster, 1..64 UTF-8 bytes. Peers of another name refuse each other. */
+  readonly cluster: string
+  /** Addresses of peers to join by (multiaddrs, e.g. `/ip4/127.0.0.1/tcp/4001/ws/p2p/12D3Koo…`). @default [] */
+  readonly join?: readonly string[]
+  /** A folder under Node.js, a database name in a browser, `'memory'`, or a {@link Storage} of your own. */
+  readonly storage: string | Storage
+  /** Partitions of the ring (Q), a power of two; the same on all peers for the cluster's life. @default 1024 */
+  readonly partitions?: number
+  /** Owners of each partition (N); the same on all peers. @default 3 */
+  readonly replicas?: number
+  /** Replies that a `get` waits for (R). @default 2, or N where N is less */
+  readonly r?: number
+  /** Durable acknowledgements that a `put` waits for (W). @default 2, or N where N is less */
+  readonly w?: number
+  /** Longest wait of a request in milliseconds. @default 5000 */
+  readonly timeoutMs?: number
+  /** Share of the ring relative to other peers; 0 stores nothing. @default 4 under Node.js, 1 in a browser */
+  readonly weight?: number
+  /** True for a peer that is expected to keep its disk and come back. @default true under Node.js, false in a browser */
+  readonly durable?: boolean
+  /** Failure zone: owners of a partition are in different zones while there are enough. @default none */
+  readonly zone?: string
+  /** Addresses to listen on. @default TCP and WebSocket on free ports of all interfaces under Node.js; relays and WebRTC in a browser */
+  readonly listen?: readonly string[]
+  /** Addresses to publish instead of the ones observed, e.g. behind a proxy. @default [] */
+  readonly announce?: readonly string[]
+  /** Forward connections for others. @default true under Node.js, false in a browser */
+  readonly relay?: boolean
+  /** Most bytes to store. @default unlimited under Node.js, 256 MiB in a browser */
+  readonly storageBytesMax?: number
+  /** Most keys to store. @default 10,000,000 */
+  readonly keysMax?: number
+  /** Where diagnostics go. @default nowhere */
+  readonly logger?: Logger
+}
+
+/** Options that every request takes. */
+export interface RequestOptions {
+  /** Longest wait in milliseconds, 1..600,000. @default the peer's `timeoutMs` */
+  readonly timeoutMs?: number
+  /** Ends the wait early. */
+  readonly signal?: AbortSignal
+  /** False asks for a strict quorum of owners; true also counts fallbacks. @default true */
+  readonly sloppy?: boolean
+}
+
+export interface GetOptions extends RequestOptions {
+  /** Replies to wait for, 1..N. @default the peer's `r` */
+  readonly r?: number
+}
+
+export interface PutOptions extends RequestOptions {
+  /** Durable acknowledgements to wait for, 1..N. @default the peer's `w` */
+  readonly w?: number
+  /** Identifies the write over retries (32 hexadecimal digits, from an error's `details.requestId`). @default a new one */
+  readonly requestId?: string
+}
+
+export interface DeleteOptions extends PutOptions {
+  /** Delete what this peer can see, without a context. @default false */
+  readonly force?: boolean
+}
+
+export interface UpdateOptions extends GetOptions, PutOptions {}
+
+/** One of the concurrent values of a key. */
+export interface SiblingInfo {
+  /** The value, or `undefined` for a delete that is concurrent with a value. */
+  readonly value: Uint8Array | undefined
+  /** The value as text when it is valid UTF-8. */
+  readonly text: string | undefined
+  /** Peer whose caller wrote it, when it is still known as a member. */
+  readonly writer: string | undefined
+  /** Storage incarnation of the writer. */
+  readonly writerReplica: string
+  /** When it was written by the coordinator's clock: milliseconds since 1970. For people; it decides nothing. */
+  readonly wallTimeMs: number
+  /** The write event, `actor:counter`. */
+  readonly dot: string
+}
+
+export interface GetResult {
+  /** 0, 1 or several values. */
+  readonly values: readonly Uint8Array[]
+  /** The same values as text; `undefined` where one is not valid UTF-8. */
+  readonly texts: readonly (string | undefined)[]
+  /** The values with who wrote each and when, deletes that are concurrent with a value included. */
+  readonly siblings: readonly SiblingInfo[]
+  /** To be given back to `put` or `delete`. */
+  readonly context: Uint8Array
+  /** Peers that answered before the result was given. */
+  readonly replied: readonly string[]
+  /** R that was asked for, after shrinking to the peers that exist. */
+  readonly r: number
+  /** N at the moment: less than configured while fewer peers are known. */
+  readonly n: number
+}
+
+export interface PutResult {
+  /** Covers what the caller had read and this write; never more. */
+  readonly context: Uint8Array
+  /** Peers that stored the write durably. */
+  readonly acknowledged: readonly string[]
+  /** Those of them that hold it only as a hint for an owner. */
+  readonly hinted: readonly string[]
+  /** Peer that coordinated the write. */
+  readonly coordinator: string
+  readonly requestId: string
+  /** The write event, `actor:counter`. */
+  readonly dot: string
+  readonly w: number
+  readonly n: number
+}
+
+export interface DeleteResult {
+  /** False when there was nothing to delete; then nothing was written. */
+  readonly existed: boolean
+  readonly context: Uint8Array
+}
+
+export type MemberStatus = 'joining' | 'up' | 'leaving' | 'left' | 'evicted'
+
+export interface MemberInfo {
+  readonly peerId: string
+  readonly self: boolean
+  readonly status: MemberStatus
+  /** What this peer thinks of it right now. */
+  readonly reachability: 'self' | 'reachable' | 'suspect' | 'unknown'
+  readonly weight: number
+  readonly durable: boolean
+  readonly zone: string | undefined
+  readonly replicaId: string
+  readonly incarnation: number
+  readonly addresses: readonly string[]
+  readonly connection: ConnectionInfo | undefined
+  /** Partitions it owns in the current ring. */
+  readonly partitionsOwned: number
+}
+
+export interface RingInfo {
+  /** 64-bit name of the ring, 16 hexadecimal digits: equal on peers with the same view. */
+  readonly digest: string
+  readonly partitions: number
+  readonly replicas: number
+  /** Owners by partition, by peer id. */
+  readonly owners: readonly (readonly string[])[]
+  /** Plain sentences about what the ring cannot do, e.g. too few zones. */
+  readonly warnings: readonly string[]
+}
+
+/** Where a key lives. */
+export interface KeyPlacement {
+  readonly key: Uint8Array
+  /** MD5 of the key, 32 hexadecimal digits. */
+  readonly position: string
+  readonly partition: number
+  readonly owners: readonly string[]
+  /** Owners first, then the fallbacks. */
+  readonly preferenceList: readonly string[]
+}
+
+/** A row of {@link Peer.keys}: a key that this peer stores. */
+export interface KeyInfo {
+  readonly key: Uint8Array
+  /** The key as text when it is valid UTF-8. */
+  readonly text: string | undefined
+  readonly siblings: number
+  readonly bytes: number
+  /** True when this peer is an owner of it. */
+  readonly owned: boolean
+  /** True when every sibling is a delete. */
+  readonly deleted: boolean
+}
+
+export interface HintInfo {
+  readonly target: string
+  readonly count: number
+  readonly bytes: number
+}
+
+export interface PeerStatus {
+  readonly peerId: string
+  readonly replicaId: string
+  readonly cluster: string
+  /** `isolated` while no other member can be reached though some are known or `join` was given. */
+  readonly state: 'starting' | 'joining' | 'up' | 'isolated' | 'leaving' | 'left' | 'stopped'
+  readonly addresses: readonly string[]
+  readonly connections: readonly ConnectionInfo[]
+  readonly storage: StorageStatus
+  readonly keys: number
+  readonly hints: readonly HintInfo[]
+  readonly ringDigest: string
+  readonly members: number
+  readonly networkCut: boolean
+}
+
+/** Changes of one key. */
+export interface WatchChange {
+  readonly key: Uint8Array
+  readonly values: readonly Uint8Array[]
+  readonly siblings: readonly SiblingInfo[]
+  readonly context: Uint8Array
+}
+
+/** Events by name; each is a `CustomEvent` whose `detail` has the type given here. */
+export interface PeerEvents {
+  'member:joining': MemberInfo
+  'member:up': MemberInfo
+  'member:leaving': MemberInfo
+  'member:left': MemberInfo
+  'member:evicted': MemberInfo
+  'member:suspect': MemberInfo
+  'member:reachable': MemberInfo
+  'ring:changed': RingInfo
+  'key:changed': { readonly key: Uint8Array }
+  'hint:stored': { readonly target: string; readonly key: Uint8Array }
+  'hint:delivered': { readonly target: string; readonly key: Uint8Array }
+  'repair:sent': { readonly target: string; readonly key: Uint8Array }
+  'exchange:started': { readonly peer: string; readonly partition: number }
+  'exchange:finished': { readonly peer: string; readonly partition: number; readonly repaired: number }
+  'connection:opened': ConnectionInfo
+  'connection:closed': { readonly peer: string }
+  'peer:refused': { readonly peer: string | undefined; readonly code: string; readonly message: string }
+  'storage:full': { readonly message: string }
+  'storage:corrupt': { readonly message: string }
+  'network:cut': { readonly cut: boolean }
+  error: { readonly code: ErrorCode; readonly message: string; readonly outcome: WriteOutcome }
+}
+
+/** Turns application values into bytes and back. See `json()`. */
+export interface Codec<Value> {
+  encode(value: Value): Uint8Array
+  decode(bytes: Uint8Array): Value
+}
+
+export interface CollectionOptions<Value> {
+  readonly codec: Codec<Value>
+  /** Makes one value of several siblings: must not depend on their order. */
+  readonly merge: (values: readonly Value[]) => Value
+}
+
+/** Typed access to the keys `name:id`. */
+export interface Collection<Value> {
+  get(id: string, options?: GetOptions): Promise<{ readonly value: Value | undefined; readonly values: readonly Value[]; readonly context: Uint8Array }>
+  put(id: string, context: ContextInput, value: Value, options?: PutOptions): Promise<PutResult>
+  /** Reads, merges siblings, applies `change`, writes. Retried when another write came in between. */
+  update(id: string, change: (value: Value | undefined) => Value, options?: UpdateOptions): Promise<PutResult>
+  delete(id: string, context: ContextInput, options?: DeleteOptions): Promise<DeleteResult>
+  watch(id: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<{ readonly value: Value | undefined; readonly values: readonly Value[]; readonly context: Uint8Array }>
+}
+
+/** A member of the ring: a running store with its own identity, storage and network. */
+export interface Peer {
+  readonly peerId: string
+  readonly replicaId: string
+  readonly cluster: string
+  get(key: KeyInput, options?: GetOptions): Promise<GetResult>
+  put(key: KeyInput, context: ContextInput, value: ValueInput, options?: PutOptions): Promise<PutResult>
+  /** Reads, gives the values to `change`, writes its answer; an answer of `undefined` deletes. Repeated while siblings remain. */
+  update(key: KeyInput, change: (values: readonly Uint8Array[]) => ValueInput | undefined, options?: UpdateOptions): Promise<PutResult>
+  delete(key: KeyInput, context: ContextInput, options?: DeleteOptions): Promise<DeleteResult>
+  /** The key's siblings now and after every change that this peer learns of. */
+  watch(key: KeyInput, options?: { readonly signal?: AbortSignal }): AsyncIterable<WatchChange>
+  collection<Value>(name: string, options: CollectionOptions<Value>): Collection<Value>
+  /** Keys that this peer stores, in byte order. */
+  keys(options?: { readonly prefix?: KeyInput; readonly limit?: number; readonly after?: KeyInput }): AsyncIterable<KeyInfo>
+  members(): readonly MemberInfo[]
+  ring(): RingInfo
+  place(key: KeyInput): KeyPlacement
+  status(): PeerStatus
+  metrics(): Readonly<Record<string, number>>
+  /** Adds addresses to join by. */
+  join(addresses: readonly string[]): void
+  /** Cuts or restores this peer's network: for demonstrations and tests. */
+  cutNetwork(isCut: boolean): void
+  /** Leaves the ring for good, then stops. */
+  leave(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Stops; the data and the place in the ring stay. Calls in flight settle first. Stopping twice is fine. */
+  stop(): Promise<void>
+  addEventListener<Name extends keyof PeerEvents>(name: Name, listener: (event: CustomEvent<PeerEvents[Name]>) => void, options?: { readonly signal?: AbortSignal; readonly once?: boolean }): void
+  removeEventListener<Name extends keyof PeerEvents>(name: Name, listener: (event: CustomEvent<PeerEvents[Name]>) => void): void
+}
