@@ -79,3 +79,10 @@ export function fromBase64Url(text: string): Uint8Array | undefined {
   const leftover = pending & ((1 << bits) - 1)
   return leftover === 0 ? bytes : undefined
 }
+
+/** A text with one UTF-16 unit per byte: a cheap map key for a byte string, of no other meaning. */
+export function toMapKey(bytes: Uint8Array): string {
+  let text = ''
+  for (let index = 0; index < bytes.length; index++) text += String.fromCharCode(bytes[index] as number)
+  return text
+}

@@ -50,6 +50,11 @@ export class Writer {
     this.#length = 0
   }
 
+  /** Takes back what was written behind `length`. */
+  truncate(length: number): void {
+    this.#length = Math.min(this.#length, length)
+  }
+
   /** Appends an unsigned integer of at most 53 bits as a varint, without a tag. */
   varint(value: number): void {
     this.#reserve(8)
@@ -252,10 +257,10 @@ export class Reader {
 
   /** Value of a byte string field of exactly `length` bytes, as hexadecimal text. */
   hex(length: number): string {
-    const bytes = this.bytes(length)
-    if (bytes.length !== length) throw malformed('ERR_WIRE_MALFORMED', `an identifier has ${bytes.length} bytes instead of ${length}`)
+    const { start, end } = this.#body(length)
+    if (end - start !== length) throw malformed('ERR_WIRE_MALFORMED', `an identifier has ${end - start} bytes instead of ${length}`)
     let text = ''
-    for (const byte of bytes) text += HEX_BYTES[byte]
+    for (let index = start; index < end; index++) text += HEX_BYTES[this.#bytes[index] as number]
     return text
   }
 

@@ -19,3 +19,9 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 export function hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array {
   return hmac(nobleSha256, key, bytes)
 }
+
+/** HMAC-SHA-256 under a key that is used often: prepares the key once. */
+export function hmacSha256With(key: Uint8Array): (bytes: Uint8Array) => Uint8Array {
+  const prepared = hmac.create(nobleSha256, key)
+  return bytes => prepared.clone().update(bytes).digest()
+}

@@ -13,14 +13,22 @@ export const valueBytesMax: number = 1024 * 1024
 export const siblingsMax = 64
 /** Most siblings in a record that arrives from another peer or from disk; a larger record is malformed. (*wire*) */
 export const recordSiblingsMax = 1024
+/** Bytes of all values of a key that a put may leave; at the bound the put is refused with `ERR_TOO_MANY_SIBLINGS`. Repair and handoff are not refused by it. */
+export const recordBytesMax: number = 4 * 1024 * 1024
 /** Most actors in a version vector; a context with more is refused with `ERR_CONTEXT_TOO_LARGE`. (*wire*) */
 export const contextActorsMax = 1024
 /** Most loose dots in a context; a context with more is refused with `ERR_CONTEXT_TOO_LARGE`. (*wire*) */
 export const contextDotsMax = 1024
 /** Largest counter of a dot: what a double holds exactly. (*wire*) */
 export const counterMax: number = Number.MAX_SAFE_INTEGER
+/** Largest context in its binary form, in bytes: room for `contextActorsMax` entries and `contextDotsMax` dots. (*wire*) */
+export const contextBytesMax: number = (contextActorsMax + contextDotsMax) * 26
+/** Largest sealed context token in bytes; a longer one is refused with `ERR_CONTEXT_TOO_LARGE` before it is looked at. */
+export const contextTokenBytesMax: number = contextBytesMax + 64
+/** Furthest that another peer's clock may run ahead of ours, in milliseconds; times beyond it do not move our hybrid clock. */
+export const clockDriftMsMax: number = 5 * 60_000
 /** Largest frame of one message in bytes, its length prefix excluded; a longer one resets the stream. (*wire*) */
-export const frameBytesMax: number = 8 * 1024 * 1024
+export const frameBytesMax: number = 32 * 1024 * 1024
 /** Most peers in a membership view; further newcomers are refused with `ERR_MEMBERS_FULL`. (*wire*) */
 export const membersMax = 4096
 /** Most addresses in a member record; a peer publishes its best ones up to this number. (*wire*) */
@@ -37,6 +45,8 @@ export const partitionsMin = 8
 export const partitionsMax = 65536
 /** Most owners of a partition. (*wire*) */
 export const replicasMax = 16
+/** Partitions whose whole preference list a ring remembers; past it the remembered lists are dropped and computed again when asked for. */
+export const walksCachedMax = 2048
 /** Requests of this peer's own callers that may be in flight; past it a call fails at once with `ERR_OVERLOADED`. */
 export const requestsInFlightMax = 4096
 /** Requests that one other peer may have in flight here; past it they are answered `overloaded`. */
@@ -61,3 +71,55 @@ export const timeoutMsMax = 600_000
 export const jsonDepthMax = 64
 /** Changes that a `watch` iterator holds for a slow reader; past it older changes of a key are replaced by its newest. */
 export const watchQueueMax = 1024
+/** Bytes of records in one handoff batch; a larger record travels alone. */
+export const handoffBytesMax: number = 256 * 1024
+/** Rows that a replica keeps decoded in memory; the least recently used is forgotten first. */
+export const rowCacheMax = 4096
+/** Bytes of values of the rows kept decoded in memory. */
+export const rowCacheBytesMax: number = 32 * 1024 * 1024
+/** Gossip messages a second that are looked at; further ones are ignored (the direct exchange makes up for them). */
+export const gossipPerSecondMax = 200
+/** Entries of one handoff or view message. (*wire*) */
+export const messageEntriesMax = 4096
+/** Keys read in one step while a ring change is worked through. */
+export const transferPageRows = 256
+/** Bytes of messages that one end of a lane may have under way before the other end says that it took them. (*wire*) */
+export const requestCreditBytes: number = 1024 * 1024
+/** The same for bulk transfer. (*wire*) */
+export const bulkCreditBytes: number = 4 * 1024 * 1024
+/** Bytes that may wait to be sent to one peer in one lane; past it `send` answers false and the message is lost. */
+export const laneQueueBytesMax: number = 8 * 1024 * 1024
+/** Longest hello in bytes; a longer one is malformed. (*wire*) */
+export const helloBytesMax: number = 64 * 1024
+/** Longest message of a refusal in UTF-8 bytes. (*wire*) */
+export const refusalBytesMax = 2048
+/** Connections of a Node.js peer; past it newcomers are turned away and nobody is dialled. */
+export const connectionsMaxNodejs = 256
+/** Connections of a browser tab; past it newcomers are turned away and nobody is dialled. */
+export const connectionsMaxBrowser = 32
+/** Dials of one peer that run at the same time; further ones wait. */
+export const dialsMax = 8
+/** Relays that a peer without an address of its own asks to forward for it. */
+export const relayReservationsMax = 3
+/** Reservations that a relay grants; past it it refuses. */
+export const relayGrantsMax = 1000
+/** Longest gossip message in bytes; a longer one is not decoded. (*wire*) */
+export const gossipBytesMax: number = 64 * 1024
+/** Bytes of writes that share one commit to storage; the rest waits for the next commit. A larger batch is a commit of its own. */
+export const commitBytesMax: number = 4 * 1024 * 1024
+/** Batches that share one commit to storage; the rest waits for the next commit. */
+export const commitBatchesMax = 4096
+/** Bytes that may wait for a commit to storage; past it a write is refused with `ERR_OVERLOADED`. */
+export const commitQueueBytesMax: number = 256 * 1024 * 1024
+/** Writes retried on their own after a shared commit failed, before the others of that commit fail without a try of their own. */
+export const commitRetryFailuresMax = 8
+/** Bytes that a storage leaves free on its disk, so that deletes and recovery still work; growing writes get `ERR_QUOTA` (`reserveBytes`). */
+export const diskReserveBytesDefault: number = 32 * 1024 * 1024
+/** Rows and bytes that a scan reads from storage at a time. */
+export const scanPageRows = 512
+/** See {@link scanPageRows}. */
+export const scanPageBytes: number = 1024 * 1024
+/** Damaged rows that a storage remembers so as to set them aside when they are overwritten; further ones are overwritten without a copy. */
+export const damagedRowsMax = 1024
+/** Row sizes that a storage remembers for its accounting; the oldest is forgotten first and read again when needed. */
+export const rowSizesMax = 16_384

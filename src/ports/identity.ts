@@ -1,3 +1,7 @@
+/**
+ * Who a peer is: its key pair, and the check of what other peers signed. A peer id contains its public key, so nobody has to be asked
+ * whose key it is. Which key type is used is the adapter's business.
+ */
 import type { PeerId } from '../core/identifiers.ts'
 
 /** A peer's key pair, as far as the protocol needs it. Synchronous and deterministic. */

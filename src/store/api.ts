@@ -125,6 +125,8 @@ export interface PutResult {
   readonly requestId: string
   /** The write event, `actor:counter`. */
   readonly dot: string
+  /** Siblings that the coordinator held after the write: more than 1 means that somebody wrote concurrently. */
+  readonly siblings: number
   readonly w: number
   readonly n: number
 }

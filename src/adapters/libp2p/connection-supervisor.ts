@@ -1,0 +1,211 @@
+/**
+ * Keeps the connections that are wanted, for ever.
+ *
+ * A target is a peer, or an address whose peer is not known yet. A target without a connection is tried again and again, with waits
+ * that grow and jitter; one that is only reached through a relay is tried on its direct addresses in the background. Success,
+ * a lost connection and the end of a cut start the waits anew. Dials run at most `dialsMax` at a time, each with an end.
+ *
+ * libp2p's own redialling gives up after one attempt over WebSockets and does not renew relay reservations, hence this.
+ */
+import type { PeerId } from '../../core/identifiers.ts'
+import { dialsMax, membersMax } from '../../core/limits.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { WantedPeer } from '../../ports/network.ts'
+import { parseAddress } from './addresses.ts'
+import { backoffMs, redialBackoff, refusedBackoff, upgradeBackoff, type Backoff } from './backoff.ts'
+
+/** How a peer is reached at the moment. */
+export type Reach = 'direct' | 'relayed' | 'not'
+
+/** What the supervisor needs. */
+export interface SupervisorOptions {
+  readonly self: PeerId
+  readonly clock: Clock
+  /** A fraction in 0..1, for jitter. */
+  fraction(): number
+  reach(peer: PeerId): Reach
+  /** True when no further connection may be opened. */
+  isFull(): boolean
+  /** Tries to reach a target until it is connected and admitted; resolves with who answered, rejects with the last reason. */
+  dial(peer: PeerId | undefined, addresses: readonly string[], directOnly: boolean, signal: AbortSignal): Promise<PeerId>
+  /** True for an error that will not go away soon: a refusal, a fault. */
+  isLasting(error: unknown): boolean
+}
+
+interface Target {
+  /** Peer id, or the address while that is unknown. */
+  readonly key: string
+  peer: PeerId | undefined
+  addresses: readonly string[]
+  isJoin: boolean
+  isWanted: boolean
+  failures: number
+  dueMs: number
+  /** Not before this time, whatever else happens. */
+  punishedUntilMs: number
+  attempt: AbortController | undefined
+}
+
+/** A peer with the larger id waits this long for the other's first dial: two connections are one too many. */
+const courtesyMs = 1_000
+/** A connection that lasted this long wipes out the failures before it. */
+const steadyMs = 10_000
+
+export class ConnectionSupervisor {
+  readonly #options: SupervisorOptions
+  readonly #targets = new Map<string, Target>()
+  readonly #connectedAtMs = new Map<PeerId, number>()
+  #dials = 0
+  #isRunning = false
+  #cancelTimer: () => void = () => {}
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#isRunning = true
+    for (const target of this.#targets.values()) this.#retryNow(target)
+    this.#run()
+  }
+
+  /** Stops dialling and ends dials under way; `start` resumes at once. */
+  stop(): void {
+    this.#isRunning = false
+    this.#cancelTimer()
+    for (const target of this.#targets.values()) target.attempt?.abort()
+  }
+
+  /** Adds addresses that are to be reached for ever. Malformed ones are left out. */
+  join(addresses: readonly string[]): void {
+    for (const text of addresses) {
+      const parsed = parseAddress(text)
+      if (parsed === undefined || parsed.peer === this.#options.self) continue
+      const target = this.#target(parsed.peer ?? parsed.text, parsed.peer)
+      target.isJoin = true
+      target.addresses = [...new Set([...target.addresses, parsed.text])]
+    }
+    this.#run()
+  }
+
+  /** Replaces the set of wanted peers. */
+  want(peers: readonly WantedPeer[]): void {
+    const before = [...this.#targets.values()].filter(target => target.isWanted)
+    for (const target of before) target.isWanted = false
+    for (const { peer, addresses } of peers.slice(0, membersMax)) this.#wantOne(peer, addresses)
+    for (const target of before) if (!target.isWanted && !target.isJoin) this.#forget(target)
+    this.#run()
+  }
+
+  /** A peer is connected. */
+  connected(peer: PeerId): void {
+    if (!this.#connectedAtMs.has(peer)) this.#connectedAtMs.set(peer, this.#options.clock.monotonicMs())
+    this.#run()
+  }
+
+  /** A peer is not connected any more. */
+  disconnected(peer: PeerId): void {
+    const now = this.#options.clock.monotonicMs()
+    const wasSteady = now - (this.#connectedAtMs.get(peer) ?? now) >= steadyMs
+    this.#connectedAtMs.delete(peer)
+    for (const target of this.#targets.values()) {
+      if (target.peer !== peer) continue
+      if (wasSteady) target.failures = 0
+      this.#later(target, redialBackoff)
+    }
+    this.#run()
+  }
+
+  /** A peer refused this one, was refused by it, or broke the rules: it is left alone for a while. */
+  punish(peer: PeerId): void {
+    const now = this.#options.clock.monotonicMs()
+    for (const target of this.#targets.values()) {
+      if (target.peer !== peer) continue
+      this.#later(target, refusedBackoff)
+      target.punishedUntilMs = Math.max(target.dueMs, now)
+    }
+  }
+
+  #wantOne(peer: PeerId, addresses: readonly string[]): void {
+    if (peer === this.#options.self) return
+    const isNew = !this.#targets.has(peer)
+    const target = this.#target(peer, peer)
+    target.isWanted = true
+    const joined = target.isJoin ? target.addresses : []
+    target.addresses = [...new Set([...addresses, ...joined])]
+    if (isNew && this.#options.self > peer) target.dueMs += courtesyMs * (0.5 + this.#options.fraction())
+  }
+
+  #target(key: string, peer: PeerId | undefined): Target {
+    const known = this.#targets.get(key)
+    if (known !== undefined) return known
+    const dueMs = this.#options.clock.monotonicMs()
+    const target: Target = { key, peer, addresses: [], isJoin: false, isWanted: false, failures: 0, dueMs, punishedUntilMs: 0, attempt: undefined }
+    this.#targets.set(key, target)
+    return target
+  }
+
+  #forget(target: Target): void {
+    target.attempt?.abort()
+    this.#targets.delete(target.key)
+  }
+
+  #retryNow(target: Target): void {
+    target.failures = 0
+    target.punishedUntilMs = 0
+    target.dueMs = this.#options.clock.monotonicMs()
+  }
+
+  #later(target: Target, backoff: Backoff): void {
+    target.failures++
+    const dueMs = this.#options.clock.monotonicMs() + backoffMs(backoff, target.failures, this.#options.fraction())
+    target.dueMs = Math.max(dueMs, target.punishedUntilMs)
+  }
+
+  /** Starts the dials that are due and sets the timer for the next one. */
+  #run(): void {
+    this.#cancelTimer()
+    if (!this.#isRunning) return
+    const now = this.#options.clock.monotonicMs()
+    for (const target of this.#waiting()) {
+      if (target.dueMs > now || this.#dials >= dialsMax) break
+      if (this.#options.isFull() && this.#reach(target) === 'not') this.#later(target, redialBackoff)
+      else void this.#attempt(target)
+    }
+    const next = this.#dials < dialsMax ? this.#waiting()[0] : undefined
+    if (next !== undefined) this.#cancelTimer = this.#options.clock.schedule(Math.max(0, next.dueMs - now), () => this.#run())
+  }
+
+  #waiting(): readonly Target[] {
+    return [...this.#targets.values()].filter(target => this.#needsDial(target)).toSorted((a, b) => a.dueMs - b.dueMs)
+  }
+
+  #needsDial(target: Target): boolean {
+    return target.attempt === undefined && target.addresses.length > 0 && this.#reach(target) !== 'direct'
+  }
+
+  #reach(target: Target): Reach {
+    return target.peer === undefined ? 'not' : this.#options.reach(target.peer)
+  }
+
+  async #attempt(target: Target): Promise<void> {
+    const upgrade = this.#reach(target) === 'relayed'
+    const attempt = new AbortController()
+    target.attempt = attempt
+    this.#dials++
+    try {
+      const isKnown = target.peer === undefined || target.key === target.peer
+      target.peer = await this.#options.dial(isKnown ? target.peer : undefined, target.addresses, upgrade, attempt.signal)
+      target.failures = 0
+      if (this.#reach(target) !== 'direct') this.#later(target, upgradeBackoff)
+    } catch (error) {
+      const patient = upgrade ? upgradeBackoff : redialBackoff
+      if (!attempt.signal.aborted) this.#later(target, this.#options.isLasting(error) ? refusedBackoff : patient)
+      else if (this.#isRunning) this.#retryNow(target)
+    } finally {
+      this.#dials--
+      target.attempt = undefined
+      this.#run()
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * One attempt to reach a peer: its addresses one after the other, until one leads to a session that is admitted.
+ */
+import type { Libp2p } from '@libp2p/interface'
+import { StoreError } from '../../core/errors.ts'
+import type { PeerId } from '../../core/identifiers.ts'
+import type { Logger } from '../../ports/logger.ts'
+import type { Metrics } from '../../ports/metrics.ts'
+import { isPrivateAddress, parseAddress, type ParsedAddress } from './addresses.ts'
+import type { Reach } from './connection-supervisor.ts'
+import { dialPlan, type DialContext, type DialTry } from './dial-plan.ts'
+import type { Refusal } from './hello.ts'
+import type { Session } from './session.ts'
+import type { TransportSet } from './transport-set.ts'
+
+export interface DiallerOptions {
+  readonly self: PeerId
+  readonly options: { readonly join: readonly string[]; readonly transports: TransportSet; readonly logger?: Logger; readonly metrics?: Metrics }
+  host(): Libp2p | undefined
+  ownAddresses(): readonly string[]
+  session(connectionId: string): Session | undefined
+  reach(peer: PeerId): Reach
+  /** Another process answered with this peer's own identity. */
+  isOurself(refusal: Refusal): void
+}
+
+/** True for an error that trying again soon, or at another address, does not mend. */
+export function isLasting(error: unknown): boolean {
+  return error instanceof StoreError && error.code !== 'ERR_NETWORK' && error.code !== 'ERR_CLOSED'
+}
+
+export class Dialler {
+  readonly #needs: DiallerOptions
+  readonly #context: DialContext
+
+  constructor(needs: DiallerOptions) {
+    this.#needs = needs
+    const isLocal = needs.options.join.some(isLocalAddress)
+    this.#context = {
+      self: needs.self,
+      mayDial: address => needs.options.transports.mayDial(address, isLocal),
+      isConnected: relay => needs.reach(relay) === 'direct'
+    }
+  }
+
+  /** Resolves with the peer that answered; rejects with the last reason. */
+  async dial(peer: PeerId | undefined, addresses: readonly string[], directOnly: boolean, signal: AbortSignal): Promise<PeerId> {
+    let reason: unknown = new StoreError('ERR_NETWORK', 'None of the addresses can be dialled from here.')
+    for (const attempt of dialPlan(peer, addresses, directOnly, this.#context)) {
+      if (signal.aborted) break
+      try {
+        return await this.#dialOne(attempt, directOnly, signal)
+      } catch (error) {
+        reason = this.#failed(attempt.address, error)
+        if (peer !== undefined && this.#needs.reach(peer) === 'direct') return peer
+        if (isLasting(reason)) break
+      }
+    }
+    throw reason
+  }
+
+  async #dialOne(attempt: DialTry, directOnly: boolean, cancelled: AbortSignal): Promise<PeerId> {
+    const host = this.#needs.host()
+    if (host === undefined) throw new StoreError('ERR_CLOSED', 'The network is not started.')
+    this.#needs.options.metrics?.count('network.dials')
+    const signal = AbortSignal.any([cancelled, AbortSignal.timeout(attempt.timeoutMs)])
+    const connection = await host.dial(attempt.address.multiaddr, { signal, force: directOnly })
+    const session = this.#needs.session(connection.id)
+    if (session === undefined) throw new StoreError('ERR_NETWORK', 'The connection ended at once.')
+    await session.ready
+    return session.peer
+  }
+
+  #failed(address: ParsedAddress, error: unknown): unknown {
+    this.#needs.options.metrics?.count('network.dial-failures')
+    this.#needs.options.logger?.debug('a dial failed', { address: address.text, reason: String(error) })
+    const isOwnId = error instanceof Error && error.name === 'InvalidPeerIdError'
+    if (!isOwnId || this.#mayBeOwn(address)) return error
+    const message = `${address.text} is another process with this peer's identity. Give one of the two an identity of its own.`
+    this.#needs.isOurself({ code: 'ERR_DUPLICATE_IDENTITY', message })
+    return new StoreError('ERR_DUPLICATE_IDENTITY', message)
+  }
+
+  /** True for an address of this very process; names are given the benefit of the doubt. */
+  #mayBeOwn(address: ParsedAddress): boolean {
+    const isName = address.text.startsWith('/dns')
+    return isName || this.#needs.ownAddresses().some(own => own.startsWith(address.text))
+  }
+}
+
+function isLocalAddress(text: string): boolean {
+  const parsed = parseAddress(text)
+  return parsed !== undefined && isPrivateAddress(parsed)
+}

@@ -1,0 +1,98 @@
+/**
+ * A peer that a command makes for itself: a member of weight 0 that stores nothing, listens nowhere, and is gone when the command ends.
+ * Used with `--join`, when no peer runs on this machine.
+ */
+import { StoreError } from '../core/errors.ts'
+import { createPeer } from '../entry/nodejs.ts'
+import type { MemberInfo, Peer } from '../store/api.ts'
+import type { Access } from './access.ts'
+import type { Invocation } from './command.ts'
+import type { Terminal } from './terminal.ts'
+import { terminalLogger } from './terminal-logger.ts'
+
+/** How long to wait for the first member that answers, unless --timeout says otherwise. */
+const joinTimeoutMsDefault = 10_000
+
+/** Joins `cluster` by the addresses of --join. Rejects with `ERR_NETWORK` when nobody answers, with the refusal when one refuses. */
+export async function clientPeer(invocation: Invocation, terminal: Terminal, cluster: string): Promise<Access> {
+  const join = invocation.list('join')
+  const partitions = invocation.number('partitions')
+  const replicas = invocation.number('replicas')
+  const peer = await createPeer({
+    cluster,
+    join,
+    storage: 'memory',
+    weight: 0,
+    durable: false,
+    relay: false,
+    listen: [],
+    logger: terminalLogger(terminal, invocation.switch('verbose')),
+    ...(partitions === undefined ? {} : { partitions }),
+    ...(replicas === undefined ? {} : { replicas })
+  })
+  try {
+    await joined(peer, join, terminal, timeoutOf(invocation))
+  } catch (error) {
+    await peer.stop()
+    throw error
+  }
+  return peerAccess(peer)
+}
+
+/** A peer of this process as an {@link Access}. */
+export function peerAccess(peer: Peer): Access {
+  return {
+    get: (key, options) => peer.get(key, options),
+    put: (key, context, value, options) => peer.put(key, context, value, options),
+    delete: (key, context, options) => peer.delete(key, context, options),
+    keys: range => peer.keys(range),
+    members: async () => peer.members(),
+    ring: async () => peer.ring(),
+    place: async key => peer.place(key),
+    status: async () => peer.status(),
+    close: () => peer.stop()
+  }
+}
+
+/** Waits for a member that can be asked; a refusal by name ends the wait, since it would be repeated. */
+async function joined(peer: Peer, join: readonly string[], terminal: Terminal, timeoutMs: number): Promise<void> {
+  const over = new AbortController()
+  const options = { signal: over.signal }
+  const timer = setTimeout(() => over.abort(nobody(join, timeoutMs)), timeoutMs)
+  const refuse = (): void => over.abort(new StoreError('ERR_ABORTED', 'Interrupted before the cluster was joined.'))
+  if (terminal.interrupted.aborted) refuse()
+  terminal.interrupted.addEventListener('abort', refuse, options)
+  peer.addEventListener('peer:refused', event => over.abort(refusal(event.detail.code, event.detail.message)), options)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const check = (): void => {
+        if (peer.members().some(isUsable)) resolve()
+      }
+      for (const name of ['member:up', 'member:reachable', 'connection:opened', 'ring:changed'] as const) peer.addEventListener(name, check, options)
+      over.signal.addEventListener('abort', () => reject(over.signal.reason as Error), { once: true })
+      if (over.signal.aborted) reject(over.signal.reason as Error)
+      check()
+    })
+  } finally {
+    clearTimeout(timer)
+    over.abort()
+  }
+}
+
+function isUsable(member: MemberInfo): boolean {
+  return !member.self && member.status === 'up' && member.weight > 0 && member.reachability === 'reachable'
+}
+
+function refusal(code: string, message: string): StoreError {
+  return new StoreError(code === 'ERR_NOT_ADMITTED' ? code : 'ERR_CLUSTER_CONFIG_MISMATCH', message)
+}
+
+function nobody(join: readonly string[], timeoutMs: number): StoreError {
+  return new StoreError('ERR_NETWORK', `No peer answered within ${timeoutMs} ms at ${join.join(', ')}. Is one running there?`, { details: { join, timeoutMs } })
+}
+
+/** Commands without requests, like `members`, have no --timeout. */
+function timeoutOf(invocation: Invocation): number {
+  if (invocation.command.flags['timeout'] === undefined) return joinTimeoutMsDefault
+  return invocation.number('timeout') ?? joinTimeoutMsDefault
+}

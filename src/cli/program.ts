@@ -1,0 +1,96 @@
+/**
+ * The program behind `dynamesh`: finds the command, lets it run, and turns what comes out into an exit code. The only place that
+ * catches everything: an error reaches people as a sentence, never as a stack trace.
+ */
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import { parseInvocation, usageError } from './arguments.ts'
+import type { Command } from './command.ts'
+import { deleteCommand } from './commands/delete.ts'
+import { demoCommand } from './commands/demo.ts'
+import { getCommand } from './commands/get.ts'
+import { keysCommand } from './commands/keys.ts'
+import { membersCommand } from './commands/members.ts'
+import { putCommand } from './commands/put.ts'
+import { ringCommand } from './commands/ring.ts'
+import { startCommand } from './commands/start.ts'
+import { statusCommand } from './commands/status.ts'
+import { suggestion } from './did-you-mean.ts'
+import { printableJson } from './escape.ts'
+import { exitCode, exitCodeOf } from './exit-code.ts'
+import { failureJson, failureText, toStoreError } from './failure.ts'
+import { commandHelp, programHelp } from './help.ts'
+import { BrokenPipe, processTerminal, type Terminal } from './terminal.ts'
+
+/** All commands, in the order of the help. */
+export const commands: readonly Command[] = [
+  startCommand,
+  getCommand,
+  putCommand,
+  deleteCommand,
+  keysCommand,
+  membersCommand,
+  ringCommand,
+  statusCommand,
+  demoCommand
+]
+
+/** Runs the program in this process and ends it. */
+export async function main(words: readonly string[]): Promise<void> {
+  const code = await runProgram(words, processTerminal())
+  await Promise.all([process.stdout, process.stderr].map(stream => new Promise<void>(resolve => stream.write('', () => resolve()))))
+  process.exit(code)
+}
+
+/** Runs one command line; answers the exit code and never rejects. */
+export async function runProgram(words: readonly string[], terminal: Terminal): Promise<number> {
+  const [name = '', ...rest] = words
+  try {
+    return await dispatch(name, rest, terminal)
+  } catch (error) {
+    if (error instanceof BrokenPipe) return exitCode.ok
+    return fail(error, `dynamesh${commands.some(command => command.name === name) ? ` ${name}` : ''}`, words, terminal)
+  }
+}
+
+async function dispatch(name: string, words: readonly string[], terminal: Terminal): Promise<number> {
+  if (name === '--version' || name === '-v') return printed(terminal, version())
+  if (name === '--help' || name === '-h' || (name === 'help' && words.length === 0)) return printed(terminal, programHelp(commands, version()))
+  if (name === 'help') return printed(terminal, commandHelp(findCommand(words[0] ?? '')))
+  if (name === '') {
+    terminal.note(programHelp(commands, version()))
+    return exitCode.usage
+  }
+  const command = findCommand(name)
+  const invocation = parseInvocation(command, words)
+  if (invocation.switch('help')) return printed(terminal, commandHelp(command))
+  return command.run(invocation, terminal)
+}
+
+function findCommand(name: string): Command {
+  const found = commands.find(command => command.name === name)
+  if (found !== undefined) return found
+  const names = commands.map(command => command.name)
+  throw usageError(`There is no command '${name}'.${suggestion(name, names, 'dynamesh ') || ` There are: ${names.join(', ')}.`}`)
+}
+
+function fail(thrown: unknown, command: string, words: readonly string[], terminal: Terminal): number {
+  const error = toStoreError(thrown)
+  terminal.tellParent({ type: 'failed', code: error.code, message: error.message })
+  const flags = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
+  if (flags.includes('--json')) terminal.note(printableJson(failureJson(error)))
+  else terminal.note(failureText(command, error, flags.includes('--verbose')))
+  if (terminal.interrupted.aborted) return terminal.interrupted.reason === 'SIGINT' ? exitCode.interrupted : exitCode.terminated
+  return exitCodeOf(error)
+}
+
+async function printed(terminal: Terminal, text: string): Promise<number> {
+  await terminal.print(text)
+  return exitCode.ok
+}
+
+/** The version of this package. */
+export function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
+}

@@ -1,0 +1,150 @@
+/**
+ * How many partitions each peer may own: its share of all replicas, and a little more.
+ *
+ * A peer's share is in proportion to its weight; nobody can own more than every partition, so what a heavy peer cannot take
+ * goes to the others. Two wishes bend the shares: durable peers together must be able to hold a durable copy of everything, and
+ * a zone gets no more than it can use without holding two copies of one partition; the other zones take the rest.
+ *
+ * The little more is what makes changes cheap. At exact shares any change pushes replicas around among peers that have nothing to do
+ * with it; with some room nearly all moves of a change go to or from the peer that came or went.
+ */
+
+/** Shares are counted in 16ths of a replica, so that all products stay exact integers. */
+const UNIT = 16
+/** Room above the share: the larger of 6.5 % and 3 replicas. With 48 or more replicas a peer stays within 1.07 times its share. */
+const SLACK_PER_MILLE = 65
+const SLACK_LEAST = 3
+/**
+ * Room where partitions choose among more zones than they need and zones are large. There a stricter balance works against the walk
+ * order of zones, and each change of a zone's size would move up to 1.4 times the minimum; with this room it moves the minimum.
+ */
+const ZONE_SLACK_PER_MILLE = 250
+/** Most that the wish for different zones may stretch a peer's share: one peer alone in its zone must not become a replica of everything. */
+const ZONE_STRETCH_PER_MILLE = 1500
+
+/** What decides capacities; one entry per peer in each list. */
+export interface CapacityQuestion {
+  readonly partitions: number
+  /** Owners that each partition gets: N, or all peers where they are fewer. */
+  readonly owners: number
+  /** Durable owners that each partition gets: as wished, or all durable peers where they are fewer. */
+  readonly durableOwners: number
+  readonly weights: readonly number[]
+  readonly durable: readonly boolean[]
+  /** Index of each peer's zone. */
+  readonly zones: readonly number[]
+  /** Owners that a partition may have in one zone. */
+  readonly ownersPerZone: number
+}
+
+/** The most partitions that each peer may own; in sum enough for every partition's owners. */
+export function capacities(question: CapacityQuestion): number[] {
+  const durably = durableShares(question)
+  const zoned = zonedShares(question, durably)
+  const enough = sumWhere(zoned, question.durable) >= question.durableOwners * question.partitions * UNIT
+  const shares = zoned.map((share, peer) => (enough || question.durable[peer] !== true ? share : Math.max(share, at(durably, peer))))
+  const slack = slackPerMille(question, shares)
+  return shares.map(share => {
+    const room = Math.max(Math.floor((share * slack) / 1000), SLACK_LEAST * UNIT)
+    return Math.min(Math.floor((share + room) / UNIT), question.partitions)
+  })
+}
+
+/** Grows from the usual slack to the one for zones while the largest shared zone grows from a quarter to three quarters of all partitions. */
+function slackPerMille({ zones, partitions, owners, ownersPerZone }: CapacityQuestion, shares: readonly number[]): number {
+  const sizes = zoneTotals(zones, zones.map(() => 1))
+  if (sizes.length * ownersPerZone <= owners) return SLACK_PER_MILLE
+  const largest = Math.max(0, ...zoneTotals(zones, shares).filter((_, zone) => at(sizes, zone) > 1))
+  const usable = ownersPerZone * partitions * UNIT
+  const extra = Math.floor(((ZONE_SLACK_PER_MILLE - SLACK_PER_MILLE) * (4 * largest - usable)) / (2 * usable))
+  return SLACK_PER_MILLE + Math.min(ZONE_SLACK_PER_MILLE - SLACK_PER_MILLE, Math.max(0, extra))
+}
+
+/** Shares in proportion to weights, but durable peers have at least what their reserved places need. */
+function durableShares(question: CapacityQuestion): number[] {
+  const { partitions, owners, durableOwners, weights, durable } = question
+  const everything = weights.map(() => partitions * UNIT)
+  const fair = pour(partitions * owners * UNIT, weights, everything)
+  const needed = durableOwners * partitions * UNIT
+  if (sumWhere(fair, durable) >= needed) return fair
+  const lasting = pour(needed, weights, everything.map((most, peer) => (durable[peer] === true ? most : 0)))
+  const others = pour(partitions * owners * UNIT - needed, weights, everything.map((most, peer) => (durable[peer] === true ? 0 : most)))
+  return lasting.map((share, peer) => share + at(others, peer))
+}
+
+/** Shares in which no zone has more than it can use, as far as the stretch of the other zones' peers allows. */
+function zonedShares(question: CapacityQuestion, shares: readonly number[]): number[] {
+  const { zones, partitions, ownersPerZone } = question
+  const usable = ownersPerZone * partitions * UNIT
+  const before = zoneTotals(zones, shares)
+  const total = sum(before)
+  const full = new Set<number>()
+  for (;;) {
+    const room = shares.map((share, peer) => (full.has(at(zones, peer)) ? 0 : stretched(share, partitions)))
+    const poured = pour(total - full.size * usable, shares, room)
+    const overfull = zoneTotals(zones, poured).findIndex(share => share > usable)
+    if (overfull < 0) return full.size === 0 ? [...shares] : withFullZones({ shares, zones, poured, before, full, usable, partitions })
+    full.add(overfull)
+  }
+}
+
+/** Shares `before` and after (`poured`) the zones in `full` were held to what they can use. */
+interface FullZones {
+  readonly shares: readonly number[]
+  readonly zones: readonly number[]
+  readonly poured: readonly number[]
+  readonly before: readonly number[]
+  readonly full: ReadonlySet<number>
+  readonly usable: number
+  readonly partitions: number
+}
+
+/** Adds to `poured` the peers of full zones: what their zone can use, and what nobody else could take after all. */
+function withFullZones({ shares, zones, poured, before, full, usable, partitions }: FullZones): number[] {
+  const excessOf = (zone: number): number => Math.max(0, at(before, zone) - usable)
+  const excess = sum([...full].map(excessOf))
+  const untaken = Math.max(0, sum(shares) - full.size * usable - sum(poured))
+  return shares.map((share, peer) => {
+    const zone = at(zones, peer)
+    if (!full.has(zone)) return at(poured, peer)
+    const zoneShare = usable + (excess > 0 ? Math.ceil((untaken * excessOf(zone)) / excess) : 0)
+    return Math.min(stretched(share, partitions), Math.ceil((share * zoneShare) / at(before, zone)))
+  })
+}
+
+function stretched(share: number, partitions: number): number {
+  return Math.min(Math.floor((share * ZONE_STRETCH_PER_MILLE) / 1000), partitions * UNIT)
+}
+
+/** Divides `total` in proportion to `weights`; who reaches their maximum leaves the rest to the others. */
+function pour(total: number, weights: readonly number[], maxima: readonly number[]): number[] {
+  const level = weights.map(() => -1)
+  let rest = total
+  for (;;) {
+    const open = sumWhere(weights, level.map(share => share < 0))
+    const reached = level.flatMap((share, peer) => (share < 0 && at(weights, peer) * rest >= at(maxima, peer) * open ? [peer] : []))
+    if (reached.length === 0) return level.map((share, peer) => (share < 0 ? Math.floor((at(weights, peer) * rest) / open) : share))
+    for (const peer of reached) {
+      level[peer] = at(maxima, peer)
+      rest = Math.max(0, rest - at(maxima, peer))
+    }
+  }
+}
+
+function zoneTotals(zones: readonly number[], shares: readonly number[]): number[] {
+  const totals: number[] = []
+  for (const [peer, zone] of zones.entries()) totals[zone] = (totals[zone] ?? 0) + at(shares, peer)
+  return totals
+}
+
+function sumWhere(numbers: readonly number[], chosen: readonly boolean[]): number {
+  return numbers.reduce((total, number, index) => (chosen[index] === true ? total + number : total), 0)
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+function at(numbers: readonly number[], index: number): number {
+  return numbers[index] as number
+}

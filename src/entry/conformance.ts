@@ -1,0 +1,6 @@
+/**
+ * `dynamesh/conformance`: what every implementation of a port must pass. The test framework is a parameter, so that authors of other
+ * adapters run it under their own.
+ */
+export { storageConformance, type StorageConformanceOptions, type StorageUnderTest } from '../conformance/storage.ts'
+export type { ScanRange, Storage, StorageOperation, StorageRow, StorageStatus } from '../ports/storage.ts'

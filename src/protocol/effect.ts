@@ -1,0 +1,101 @@
+/**
+ * What a step wants done, as plain data. The driver in `store/` does it for real, the simulator under virtual time.
+ *
+ * A write carries the effects that may leave only after it is durable, so "acknowledge before it is on disk" cannot be
+ * written by accident.
+ */
+import type { Dot } from '../core/dot.ts'
+import type { PeerId, RequestId } from '../core/identifiers.ts'
+import type { StoredRecord } from '../core/record.ts'
+import type { Message, PutStatus } from './message.ts'
+import type { Instant } from './instant.ts'
+
+/** One change of a storage batch. */
+export type BatchOperation =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'delete'; readonly key: Uint8Array }
+
+/** A row that a scan found. */
+export interface ScannedRow {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+/** How a caller's get ended. */
+export interface GetOutcome {
+  readonly kind: 'get'
+  readonly status: 'ok' | 'quorum' | 'overloaded'
+  readonly record: StoredRecord
+  readonly replied: readonly PeerId[]
+  readonly r: number
+  readonly n: number
+}
+
+/** How a caller's put ended. */
+export interface PutOutcome {
+  readonly kind: 'put'
+  readonly status: PutStatus
+  /** False when the write certainly did not happen and will not. */
+  readonly mayHaveHappened: boolean
+  readonly dot: Dot | undefined
+  readonly coordinator: PeerId | undefined
+  readonly acknowledged: readonly PeerId[]
+  readonly hinted: readonly PeerId[]
+  /** Siblings that the coordinator holds after the write. */
+  readonly siblings: number
+  readonly request: RequestId
+  readonly w: number
+  readonly n: number
+}
+
+/** News for whoever watches the peer; nothing depends on it. */
+export type ProtocolEvent =
+  | { readonly type: 'key-changed'; readonly key: Uint8Array; readonly record: StoredRecord }
+  | { readonly type: 'key-dropped'; readonly key: Uint8Array }
+  | { readonly type: 'members-changed'; readonly peers: readonly PeerId[] }
+  | { readonly type: 'ring-changed' }
+  | { readonly type: 'reachability'; readonly peer: PeerId; readonly reachable: boolean }
+  | { readonly type: 'hint-stored'; readonly target: PeerId; readonly key: Uint8Array }
+  | { readonly type: 'hint-delivered'; readonly target: PeerId; readonly key: Uint8Array }
+  | { readonly type: 'repair-sent'; readonly target: PeerId; readonly key: Uint8Array }
+  | { readonly type: 'storage-failed'; readonly code: string }
+  | { readonly type: 'rolled-back' }
+  | { readonly type: 'left' }
+  | { readonly type: 'counted'; readonly name: string }
+
+export type Effect =
+  | { readonly kind: 'send'; readonly to: PeerId; readonly lane: 'request' | 'bulk'; readonly message: Message }
+  /** Spread to every peer of the cluster, best effort. */
+  | { readonly kind: 'broadcast'; readonly bytes: Uint8Array }
+  /** Read rows; the machine's `loaded` gets the values under `token`. */
+  | { readonly kind: 'read'; readonly keys: readonly Uint8Array[]; readonly token: number }
+  /** Scan rows; the machine's `scanned` gets them under `token`. */
+  | { readonly kind: 'scan'; readonly prefix: Uint8Array; readonly after: Uint8Array | undefined; readonly limit: number; readonly token: number }
+  /** Write atomically. When durable: perform `then`, and call `written` with `token`. When it failed: call `failed`. */
+  | { readonly kind: 'write'; readonly batch: readonly BatchOperation[]; readonly then: readonly Effect[]; readonly token: number }
+  /** Answer a caller of this peer. */
+  | { readonly kind: 'settle'; readonly call: number; readonly outcome: GetOutcome | PutOutcome }
+  /** Stay connected to these peers. */
+  | { readonly kind: 'want'; readonly peers: readonly { readonly peer: PeerId; readonly addresses: readonly string[] }[] }
+  | { readonly kind: 'report'; readonly event: ProtocolEvent }
+
+/** Why storage could not do what an effect asked. */
+export type StorageFailure = 'full' | 'failed'
+
+/** A protocol machine: synchronous, without clock, randomness or I/O of its own. */
+export interface Machine {
+  /** A message arrived. */
+  receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void
+  /** Time passed `deadline()`. */
+  wake(now: Instant, effects: Effect[]): void
+  /** When `wake` is wanted next, in `Instant.ms`; `Infinity` for never. */
+  deadline(): number
+}
+
+/** The part of a machine that asked for storage. */
+export interface StorageClient {
+  loaded(now: Instant, token: number, values: readonly (Uint8Array | undefined)[], effects: Effect[]): void
+  scanned(now: Instant, token: number, rows: readonly ScannedRow[], effects: Effect[]): void
+  written(now: Instant, token: number, effects: Effect[]): void
+  failed(now: Instant, token: number, failure: StorageFailure, effects: Effect[]): void
+}

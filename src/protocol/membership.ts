@@ -1,0 +1,275 @@
+/**
+ * Who is in the cluster (the paper, section 4.8): signed member records, merged into a view that ends up the same everywhere.
+ *
+ * Records spread by gossip when they change and at a slow heartbeat. Gossip may be lost, so each peer also compares the digest of its view
+ * with a random peer every few seconds, and both pull what they lack. Nobody speaks for another; what others say about this peer is
+ * answered with a higher incarnation.
+ */
+import { toHex } from '../core/bytes.ts'
+import { isStoreError } from '../core/errors.ts'
+import type { PeerId, ReplicaId } from '../core/identifiers.ts'
+import { gossipPerSecondMax } from '../core/limits.ts'
+import { checkMember, decodeMember, encodeMember, publishableAddresses, signMember, type MemberRecord, type MemberSigner, type MemberStatus, type MemberVerifier } from '../core/member-record.ts'
+import { mergeMember, type MembershipView } from '../core/membership-view.ts'
+import type { Prng } from '../core/prng.ts'
+import type { Effect, StorageClient } from './effect.ts'
+import type { Instant } from './instant.ts'
+import type { Message, ViewSummary } from './message.ts'
+import { memberKey, metaKey } from './storage-layout.ts'
+import type { Tokens } from './tokens.ts'
+import { encodeUtf8 } from '../core/codec.ts'
+
+/** How often views are compared with a random peer, and the own record is gossiped again. */
+export const membershipMs = { exchange: 3000, heartbeat: 30_000 } as const
+
+/** Meta row of this storage incarnation's replica id. */
+export const replicaIdKey: Uint8Array = metaKey('replica')
+
+/** What this peer says of itself when it starts. */
+export interface OwnMember {
+  readonly incarnation: number
+  readonly status: MemberStatus
+  readonly weight: number
+  readonly durable: boolean
+  readonly zone: string | undefined
+  readonly replica: ReplicaId
+}
+
+export interface MembershipParts {
+  readonly cluster: string
+  readonly signer: MemberSigner
+  readonly verifier: MemberVerifier
+  readonly random: Prng
+  readonly tokens: Tokens
+  readonly own: OwnMember
+  readonly view: MembershipView
+  /** Peers with an open connection. */
+  connectedPeers(): readonly PeerId[]
+  /** Called after the view changed. */
+  changed(now: Instant, peers: readonly PeerId[], effects: Effect[]): void
+  /** Another process used this storage's identity later than this one knew: its replica id is not safe any more. */
+  rolledBack(replica: ReplicaId, effects: Effect[]): void
+}
+
+export class Membership implements StorageClient {
+  readonly #parts: MembershipParts
+  #view: MembershipView
+  #own: OwnMember
+  #sequence = 0
+  #addresses: readonly string[] = []
+  #exchangeAtMs = Number.POSITIVE_INFINITY
+  #heartbeatAtMs = Number.POSITIVE_INFINITY
+  #gossipSecond = 0
+  #gossipCount = 0
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts
+    this.#view = parts.view
+    this.#own = parts.own
+  }
+
+  get view(): MembershipView {
+    return this.#view
+  }
+
+  get status(): MemberStatus {
+    return this.#own.status
+  }
+
+  /** This peer's current record; present once started. */
+  get record(): MemberRecord | undefined {
+    return this.#view.get(this.#parts.signer.peerId)
+  }
+
+  start(now: Instant, effects: Effect[]): void {
+    this.#publish(now, effects)
+    this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
+    this.#heartbeatAtMs = now.ms + this.#jittered(membershipMs.heartbeat)
+  }
+
+  /** This peer changed: its status or its addresses. */
+  setStatus(now: Instant, status: MemberStatus, effects: Effect[]): void {
+    if (this.#own.status === status) return
+    this.#own = { ...this.#own, status }
+    this.#publish(now, effects)
+  }
+
+  setAddresses(now: Instant, addresses: readonly string[], effects: Effect[]): void {
+    const publishable = publishableAddresses(this.#parts.signer.peerId, addresses)
+    if (publishable.join() === this.#addresses.join()) return
+    this.#addresses = publishable
+    this.#publish(now, effects)
+  }
+
+  /** A connection was admitted: its hello carried `record`; then views are compared at once. */
+  connected(now: Instant, peer: PeerId, record: MemberRecord | undefined, effects: Effect[]): void {
+    if (record !== undefined) this.#merge(now, [record], effects)
+    this.#compareWith(peer, effects)
+  }
+
+  /** A gossip message: accepted ones are passed on by the network. */
+  gossip(now: Instant, bytes: Uint8Array, effects: Effect[]): 'accept' | 'ignore' | 'reject' {
+    const second = Math.floor(now.ms / 1000)
+    this.#gossipCount = second === this.#gossipSecond ? this.#gossipCount + 1 : 1
+    this.#gossipSecond = second
+    if (this.#gossipCount > gossipPerSecondMax) return 'ignore'
+    try {
+      const record = decodeMember(bytes)
+      checkMember(record, this.#parts.cluster, this.#parts.verifier)
+      this.#merge(now, [record], effects)
+      return 'accept'
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      return 'reject'
+    }
+  }
+
+  receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
+    if (message.type === 'view-digest') this.#digestArrived(now, from, message.digest, effects)
+    else if (message.type === 'view-summary') this.#summaryArrived(from, message, effects)
+    else if (message.type === 'view-request') this.#answer(from, message.peers, effects)
+    else if (message.type === 'view-records') this.#recordsArrived(now, message.records, effects)
+  }
+
+  deadline(): number {
+    return Math.min(this.#exchangeAtMs, this.#heartbeatAtMs)
+  }
+
+  wake(now: Instant, effects: Effect[]): void {
+    if (now.ms >= this.#exchangeAtMs) {
+      this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
+      const peers = this.#parts.connectedPeers()
+      const peer = peers[this.#parts.random.below(Math.max(peers.length, 1))]
+      if (peer !== undefined) this.#compareWith(peer, effects)
+    }
+    if (now.ms >= this.#heartbeatAtMs) {
+      this.#heartbeatAtMs = now.ms + this.#jittered(membershipMs.heartbeat)
+      this.#broadcast(effects)
+    }
+  }
+
+  written(): void {
+    // The view is kept for the next start; nothing waits for it but the broadcast that came with it.
+  }
+
+  failed(): void {
+    // A view that could not be kept is learnt again from others after a restart.
+  }
+
+  loaded(): void {
+    // Nothing is read.
+  }
+
+  scanned(): void {
+    // Nothing is scanned.
+  }
+
+  #compareWith(peer: PeerId, effects: Effect[]): void {
+    send(effects, peer, { type: 'view-digest', digest: this.#view.digest })
+  }
+
+  #digestArrived(now: Instant, from: PeerId, digest: string, effects: Effect[]): void {
+    if (digest === this.#view.digest) return this.#agreed(now, effects)
+    const entries = this.#view.all().map(({ peerId, incarnation, sequence }) => ({ peerId, incarnation, sequence }))
+    send(effects, from, { type: 'view-summary', entries })
+  }
+
+  /** Sends what the other lacks and asks for what it has newer. */
+  #summaryArrived(from: PeerId, summary: ViewSummary, effects: Effect[]): void {
+    const theirs = new Map(summary.entries.map(entry => [entry.peerId, entry]))
+    const lacking = this.#view.all().filter(record => order(theirs.get(record.peerId), record) <= 0)
+    const wanted = summary.entries.filter(entry => order(entry, this.#view.get(entry.peerId)) > 0).map(entry => entry.peerId)
+    if (lacking.length > 0) send(effects, from, { type: 'view-records', records: lacking })
+    if (wanted.length > 0) send(effects, from, { type: 'view-request', peers: wanted })
+  }
+
+  #answer(from: PeerId, peers: readonly PeerId[], effects: Effect[]): void {
+    const records = peers.map(peer => this.#view.get(peer)).filter(record => record !== undefined)
+    if (records.length > 0) send(effects, from, { type: 'view-records', records })
+  }
+
+  #recordsArrived(now: Instant, records: readonly MemberRecord[], effects: Effect[]): void {
+    const news = records.filter(record => order(record, this.#view.get(record.peerId)) >= 0)
+    for (const record of news) checkMember(record, this.#parts.cluster, this.#parts.verifier)
+    this.#merge(now, news, effects)
+    this.#agreed(now, effects)
+  }
+
+  /** The first exchange with any member ends joining: from then on this peer knows the ring. */
+  #agreed(now: Instant, effects: Effect[]): void {
+    if (this.#own.status === 'joining') this.setStatus(now, 'up', effects)
+  }
+
+  /** Merges checked records. */
+  #merge(now: Instant, records: readonly MemberRecord[], effects: Effect[]): void {
+    const changed: MemberRecord[] = []
+    for (const record of records) {
+      const merged = mergeMember(this.#view, record)
+      if (!merged.changed) continue
+      this.#view = merged.view
+      changed.push(record)
+    }
+    if (changed.length === 0) return
+    const about = changed.find(record => record.peerId === this.#parts.signer.peerId)
+    this.#keep(changed, [], effects)
+    if (about !== undefined) this.#refute(now, about, effects)
+    this.#parts.changed(now, changed.map(record => record.peerId), effects)
+  }
+
+  /** Somebody knows a newer record of this peer than it made itself: an eviction, or its own words from a life that it has forgotten. */
+  #refute(now: Instant, record: MemberRecord, effects: Effect[]): void {
+    const forgotten = record.issuer === this.#parts.signer.peerId
+    const replica = forgotten ? this.#freshReplica() : this.#own.replica
+    this.#own = { ...this.#own, incarnation: record.incarnation + 1, replica }
+    this.#sequence = 0
+    if (forgotten) this.#parts.rolledBack(replica, effects)
+    this.#publish(now, effects)
+  }
+
+  #freshReplica(): ReplicaId {
+    const bytes = Uint8Array.from({ length: 8 }, () => this.#parts.random.below(256))
+    return toHex(bytes) as ReplicaId
+  }
+
+  /** Signs the own record anew, keeps it, and tells the others once it is kept. */
+  #publish(now: Instant, effects: Effect[]): void {
+    const { signer, cluster, tokens } = this.#parts
+    const { incarnation, status, weight, durable, zone, replica } = this.#own
+    const record = signMember({ peerId: signer.peerId, incarnation, sequence: this.#sequence, status, weight, durable, zone, replica, addresses: this.#addresses }, cluster, signer)
+    this.#sequence += 1
+    this.#view = this.#view.with(record)
+    const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
+    for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
+    const identity = { type: 'put', key: replicaIdKey, value: encodeUtf8(replica) } as const
+    effects.push({ kind: 'write', batch: [identity, row(record)], then: told, token: tokens.take(this) })
+    this.#parts.changed(now, [signer.peerId], effects)
+  }
+
+  #broadcast(effects: Effect[]): void {
+    const { record } = this
+    if (record !== undefined) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
+  }
+
+  #keep(records: readonly MemberRecord[], then: readonly Effect[], effects: Effect[]): void {
+    effects.push({ kind: 'write', batch: records.map(row), then, token: this.#parts.tokens.take(this) })
+  }
+
+  /** Between 3/4 and 5/4 of `ms`, so that peers do not fall into step. */
+  #jittered(ms: number): number {
+    return Math.floor(ms * 0.75) + this.#parts.random.below(Math.floor(ms / 2))
+  }
+}
+
+function row(record: MemberRecord): { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array } {
+  return { type: 'put', key: memberKey(record.peerId), value: encodeMember(record) }
+}
+
+/** Compares versions; an unknown one is older than any. */
+function order(a: { readonly incarnation: number; readonly sequence: number } | undefined, b: { readonly incarnation: number; readonly sequence: number } | undefined): number {
+  if (a === undefined || b === undefined) return (a === undefined ? 0 : 1) - (b === undefined ? 0 : 1)
+  return a.incarnation - b.incarnation || a.sequence - b.sequence
+}
+
+function send(effects: Effect[], to: PeerId, message: Message): void {
+  effects.push({ kind: 'send', to, lane: 'request', message })
+}

@@ -1,0 +1,377 @@
+/**
+ * Bytes of the messages, as `wire.proto` describes them. Writing goes straight into the outgoing batch; reading is strict: what is
+ * not the canonical encoding of a message throws a `StoreError` with an `ERR_WIRE_*` code.
+ */
+import { Reader, type Writer } from '../core/codec.ts'
+import { emptyContext } from '../core/causal-context.ts'
+import type { Dot } from '../core/dot.ts'
+import { StoreError } from '../core/errors.ts'
+import { identifierBytes, peerIdBytesMax, type PeerId, type RequestId } from '../core/identifiers.ts'
+import { frameBytesMax, keyBytesMax, messageEntriesMax, replicasMax, timeoutMsMax, valueBytesMax } from '../core/limits.ts'
+import { readMember, writeMember, type MemberRecord } from '../core/member-record.ts'
+import { emptyRecord, type StoredRecord } from '../core/record.ts'
+import { readContext, readDot, readRecord, writeContext, writeDot, writeRecord } from '../core/record-codec.ts'
+import type { ForwardPut, Handoff, HandoffEntry, Message, PutResult, PutStatus, Replicate, ReplicaStatus, ViewSummary } from './message.ts'
+
+const STATUSES: readonly PutStatus[] = ['ok', 'overloaded', 'full', 'failed', 'hints-full', 'max-keys', 'not-owner', 'quorum', 'too-many-siblings']
+const REPLICA_STATUSES = 7
+
+/** Field of the oneof by message type. */
+const FIELDS: { readonly [Type in Message['type']]: number } = {
+  'forward-put': 1,
+  'put-result': 2,
+  replicate: 3,
+  replicated: 4,
+  fetch: 5,
+  fetched: 6,
+  repair: 7,
+  handoff: 8,
+  'handed-off': 9,
+  ping: 10,
+  pong: 11,
+  'view-digest': 12,
+  'view-summary': 13,
+  'view-request': 14,
+  'view-records': 15
+}
+
+/** Appends `message`, without a length prefix. */
+export function writeMessage(out: Writer, message: Message): void {
+  out.message(FIELDS[message.type], body => writeBody(body, message))
+}
+
+/** Reads the one message that `bytes` hold. Byte strings in it are views of `bytes`. */
+export function readMessage(bytes: Uint8Array): Message {
+  const reader = new Reader(bytes)
+  const field = reader.field()
+  if (field < 1 || field > 15) throw new StoreError('ERR_WIRE_UNSUPPORTED', `The other peer sent a message of unknown type ${field}.`)
+  const message = readBody(field, reader.message(frameBytesMax))
+  reader.finish()
+  return message
+}
+
+function writeBody(out: Writer, message: Message): void {
+  switch (message.type) {
+    case 'forward-put':
+      return writeForwardPut(out, message)
+    case 'put-result':
+      return writePutResult(out, message)
+    case 'replicate':
+      out.uint(1, message.id)
+      writeEntry(out, 2, message)
+      return writePeers(out, 4, message.hintFor)
+    case 'replicated':
+      out.uint(1, message.id)
+      return writeStatus(out, message.status)
+    case 'fetch':
+      out.uint(1, message.id)
+      return out.bytes(2, message.key)
+    case 'fetched':
+      return writeFetched(out, message)
+    case 'repair':
+      return writeEntry(out, 1, message)
+    case 'handoff':
+      out.uint(1, message.id)
+      for (const entry of message.entries) out.message(2, body => writeEntry(body, 1, entry))
+      return
+    case 'handed-off':
+      out.uint(1, message.id)
+      return out.uint(2, message.stored)
+    case 'ping':
+    case 'pong':
+      return out.uint(1, message.id)
+    case 'view-digest':
+      return out.hex(1, message.digest)
+    case 'view-summary':
+      for (const entry of message.entries) out.message(1, body => writeViewEntry(body, entry))
+      return
+    case 'view-request':
+      return writePeers(out, 1, message.peers)
+    case 'view-records':
+      for (const record of message.records) out.message(1, body => writeMember(body, record))
+  }
+}
+
+function readBody(field: number, reader: Reader): Message {
+  switch (field) {
+    case 1:
+      return readForwardPut(reader)
+    case 2:
+      return readPutResult(reader)
+    case 3:
+      return readReplicate(reader)
+    case 4:
+      return { type: 'replicated', ...readIdAndStatus(reader) }
+    case 5:
+      return readFetch(reader)
+    case 6:
+      return { type: 'fetched', ...readFetchedBody(reader) }
+    case 7:
+      return { type: 'repair', ...readEntry(reader) }
+    case 8:
+      return readHandoff(reader)
+    case 9:
+      return readHandedOff(reader)
+    case 10:
+      return { type: 'ping', id: readId(reader) }
+    case 11:
+      return { type: 'pong', id: readId(reader) }
+    case 12:
+      return readViewDigest(reader)
+    case 13:
+      return readViewSummary(reader)
+    case 14:
+      return { type: 'view-request', peers: readPeerList(reader) }
+    default:
+      return readViewRecords(reader)
+  }
+}
+
+function writeForwardPut(out: Writer, message: ForwardPut): void {
+  out.uint(1, message.id)
+  out.bytes(2, message.key)
+  out.message(3, body => writeContext(body, message.context))
+  if (message.value !== undefined) out.bytes(4, message.value, true)
+  out.hex(5, message.request)
+  out.uint(6, message.w)
+  out.bool(7, message.sloppy)
+  out.uint(8, message.timeoutMs)
+}
+
+function readForwardPut(reader: Reader): ForwardPut {
+  const message = { type: 'forward-put' as const, id: 0, key: NO_BYTES as Uint8Array, context: emptyContext, value: undefined as Uint8Array | undefined, request: '' as RequestId, w: 0, sloppy: false, timeoutMs: 0 }
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) message.id = reader.uint()
+    else if (field === 2) message.key = reader.bytes(keyBytesMax)
+    else if (field === 3) message.context = readContext(reader.message(frameBytesMax))
+    else if (field === 4) message.value = reader.bytes(valueBytesMax)
+    else if (field === 5) message.request = reader.hex(identifierBytes.request) as RequestId
+    else if (field === 6) message.w = reader.uint(replicasMax)
+    else if (field === 7) message.sloppy = reader.bool()
+    else if (field === 8) message.timeoutMs = reader.uint(timeoutMsMax)
+    else reader.unknown(field)
+  }
+  need(message.id > 0 && message.key.length > 0 && message.request !== '' && message.w > 0, 'a forwarded put')
+  return message
+}
+
+function writePutResult(out: Writer, message: PutResult): void {
+  out.uint(1, message.id)
+  writeStatus(out, message.status)
+  const { dot } = message
+  if (dot !== undefined) out.message(3, body => writeDot(body, dot))
+  writePeers(out, 4, message.acknowledged)
+  writePeers(out, 5, message.hinted)
+  out.uint(6, message.siblings)
+}
+
+function readPutResult(reader: Reader): PutResult {
+  const message = { type: 'put-result' as const, id: 0, status: undefined as PutStatus | undefined, dot: undefined as Dot | undefined, acknowledged: [] as PeerId[], hinted: [] as PeerId[], siblings: 0 }
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_PUT_RESULT)) {
+    if (field === 1) message.id = reader.uint()
+    else if (field === 2) message.status = STATUSES[reader.uint(STATUSES.length) - 1]
+    else if (field === 3) message.dot = readDot(reader.message(64))
+    else if (field === 4) pushPeer(message.acknowledged, reader)
+    else if (field === 5) pushPeer(message.hinted, reader)
+    else if (field === 6) message.siblings = reader.uint()
+    else reader.unknown(field)
+  }
+  const { status } = message
+  need(message.id > 0 && status !== undefined, 'a put result')
+  return { ...message, status }
+}
+
+function writeFetched(out: Writer, message: Extract<Message, { type: 'fetched' }>): void {
+  out.uint(1, message.id)
+  writeStatus(out, message.status)
+  const { record } = message
+  if (record !== undefined) out.message(3, body => writeRecord(body, record))
+}
+
+function readFetchedBody(reader: Reader): { id: number; status: ReplicaStatus; record: StoredRecord | undefined } {
+  let id = 0
+  let status: ReplicaStatus | undefined
+  let record: StoredRecord | undefined
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) id = reader.uint()
+    else if (field === 2) status = readReplicaStatus(reader)
+    else if (field === 3) record = readRecord(reader.message(frameBytesMax))
+    else reader.unknown(field)
+  }
+  need(id > 0 && status !== undefined, 'a fetch result')
+  return { id, status, record }
+}
+
+function readReplicate(reader: Reader): Replicate {
+  let id = 0
+  let key: Uint8Array = NO_BYTES
+  let record: StoredRecord | undefined
+  const hintFor: PeerId[] = []
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_FOUR)) {
+    if (field === 1) id = reader.uint()
+    else if (field === 2) key = reader.bytes(keyBytesMax)
+    else if (field === 3) record = readRecord(reader.message(frameBytesMax))
+    else if (field === 4) pushPeer(hintFor, reader)
+    else reader.unknown(field)
+  }
+  need(id > 0 && key.length > 0 && record !== undefined, 'a replica write')
+  return { type: 'replicate', id, key, record, hintFor }
+}
+
+function readIdAndStatus(reader: Reader): { id: number; status: ReplicaStatus } {
+  const { id, status, record } = readFetchedBody(reader)
+  need(record === undefined, 'an acknowledgement')
+  return { id, status }
+}
+
+function readFetch(reader: Reader): Message {
+  let id = 0
+  let key: Uint8Array = NO_BYTES
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) id = reader.uint()
+    else if (field === 2) key = reader.bytes(keyBytesMax)
+    else reader.unknown(field)
+  }
+  need(id > 0 && key.length > 0, 'a fetch')
+  return { type: 'fetch', id, key }
+}
+
+/** Key and record in the fields `first` and `first + 1`. */
+function writeEntry(out: Writer, first: number, entry: HandoffEntry): void {
+  out.bytes(first, entry.key)
+  out.message(first + 1, body => writeRecord(body, entry.record))
+}
+
+function readEntry(reader: Reader): HandoffEntry {
+  let key: Uint8Array = NO_BYTES
+  let record = emptyRecord
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) key = reader.bytes(keyBytesMax)
+    else if (field === 2) record = readRecord(reader.message(frameBytesMax))
+    else reader.unknown(field)
+  }
+  need(key.length > 0 && record !== emptyRecord, 'a record with its key')
+  return { key, record }
+}
+
+function readHandoff(reader: Reader): Handoff {
+  let id = 0
+  const entries: HandoffEntry[] = []
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_TWO)) {
+    if (field === 1) id = reader.uint()
+    else if (field === 2) entries.push(readEntry(reader.message(frameBytesMax)))
+    else reader.unknown(field)
+    need(entries.length <= messageEntriesMax, 'a handoff of bounded size')
+  }
+  need(id > 0 && entries.length > 0, 'a handoff')
+  return { type: 'handoff', id, entries }
+}
+
+function readHandedOff(reader: Reader): Message {
+  let id = 0
+  let stored = 0
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) id = reader.uint()
+    else if (field === 2) stored = reader.uint(messageEntriesMax)
+    else reader.unknown(field)
+  }
+  need(id > 0, 'a handoff result')
+  return { type: 'handed-off', id, stored }
+}
+
+function readId(reader: Reader): number {
+  let id = 0
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) id = reader.uint()
+    else reader.unknown(field)
+  }
+  need(id > 0, 'a probe')
+  return id
+}
+
+function readViewDigest(reader: Reader): Message {
+  let digest = ''
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) digest = reader.hex(8)
+    else reader.unknown(field)
+  }
+  need(digest !== '', 'a view digest')
+  return { type: 'view-digest', digest }
+}
+
+function writeViewEntry(out: Writer, entry: ViewSummary['entries'][number]): void {
+  out.string(1, entry.peerId)
+  out.uint(2, entry.incarnation)
+  out.uint(3, entry.sequence)
+}
+
+function readViewEntry(reader: Reader): ViewSummary['entries'][number] {
+  let peerId = ''
+  let incarnation = 0
+  let sequence = 0
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) peerId = reader.string(peerIdBytesMax)
+    else if (field === 2) incarnation = reader.uint()
+    else if (field === 3) sequence = reader.uint()
+    else reader.unknown(field)
+  }
+  need(peerId !== '', 'a view entry')
+  return { peerId: peerId as PeerId, incarnation, sequence }
+}
+
+function readViewSummary(reader: Reader): Message {
+  const entries: ViewSummary['entries'][number][] = []
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_ONE)) {
+    if (field === 1) entries.push(readViewEntry(reader.message(1024)))
+    else reader.unknown(field)
+    need(entries.length <= messageEntriesMax, 'a view summary of bounded size')
+  }
+  return { type: 'view-summary', entries }
+}
+
+function readPeerList(reader: Reader): PeerId[] {
+  const peers: PeerId[] = []
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_ONE)) {
+    if (field === 1) pushPeer(peers, reader)
+    else reader.unknown(field)
+  }
+  return peers
+}
+
+function readViewRecords(reader: Reader): Message {
+  const records: MemberRecord[] = []
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_ONE)) {
+    if (field === 1) records.push(readMember(reader.message(frameBytesMax)))
+    else reader.unknown(field)
+    need(records.length <= messageEntriesMax, 'member records of bounded number')
+  }
+  return { type: 'view-records', records }
+}
+
+function writePeers(out: Writer, field: number, peers: readonly PeerId[]): void {
+  for (const peer of peers) out.string(field, peer)
+}
+
+function pushPeer(peers: PeerId[], reader: Reader): void {
+  const peer = reader.string(peerIdBytesMax)
+  need(peer !== '' && peers.length < messageEntriesMax, 'a list of peers')
+  peers.push(peer as PeerId)
+}
+
+function writeStatus(out: Writer, status: PutStatus): void {
+  out.uint(2, STATUSES.indexOf(status) + 1)
+}
+
+function readReplicaStatus(reader: Reader): ReplicaStatus {
+  return STATUSES[reader.uint(REPLICA_STATUSES) - 1] as ReplicaStatus
+}
+
+function need(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new StoreError('ERR_WIRE_MALFORMED', `The bytes are not ${what}: a field is missing or out of bounds.`)
+}
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+const REPEATED_ONE: readonly number[] = [1]
+const REPEATED_TWO: readonly number[] = [2]
+const REPEATED_FOUR: readonly number[] = [4]
+const REPEATED_PUT_RESULT: readonly number[] = [4, 5]

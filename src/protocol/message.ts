@@ -1,0 +1,145 @@
+/**
+ * The messages between peers, as plain data. `wire.proto` describes their bytes, `message-codec.ts` writes and reads them.
+ *
+ * `id` matches a reply to its request between two peers; it is never 0.
+ */
+import type { CausalContext } from '../core/causal-context.ts'
+import type { Dot } from '../core/dot.ts'
+import type { PeerId, RequestId } from '../core/identifiers.ts'
+import type { MemberRecord } from '../core/member-record.ts'
+import type { StoredRecord } from '../core/record.ts'
+
+/** How a replica answered a write. */
+export type ReplicaStatus = 'ok' | 'overloaded' | 'full' | 'failed' | 'hints-full' | 'max-keys' | 'not-owner'
+
+/** How a coordinator's put ended. */
+export type PutStatus = ReplicaStatus | 'quorum' | 'too-many-siblings'
+
+/** A put handed to a peer that stores the key; that peer mints the dot. */
+export interface ForwardPut {
+  readonly type: 'forward-put'
+  readonly id: number
+  readonly key: Uint8Array
+  readonly context: CausalContext
+  /** `undefined` deletes. */
+  readonly value: Uint8Array | undefined
+  readonly request: RequestId
+  readonly w: number
+  readonly sloppy: boolean
+  readonly timeoutMs: number
+}
+
+export interface PutResult {
+  readonly type: 'put-result'
+  readonly id: number
+  readonly status: PutStatus
+  readonly dot: Dot | undefined
+  readonly acknowledged: readonly PeerId[]
+  readonly hinted: readonly PeerId[]
+  readonly siblings: number
+}
+
+/** A record to be merged into the receiver's copy, and acknowledged when durable. */
+export interface Replicate {
+  readonly type: 'replicate'
+  readonly id: number
+  readonly key: Uint8Array
+  readonly record: StoredRecord
+  /** Owners that the receiver keeps the record for; empty when it is an owner itself. */
+  readonly hintFor: readonly PeerId[]
+}
+
+export interface Replicated {
+  readonly type: 'replicated'
+  readonly id: number
+  readonly status: ReplicaStatus
+}
+
+export interface Fetch {
+  readonly type: 'fetch'
+  readonly id: number
+  readonly key: Uint8Array
+}
+
+export interface Fetched {
+  readonly type: 'fetched'
+  readonly id: number
+  readonly status: ReplicaStatus
+  /** `undefined` when the replica holds nothing. */
+  readonly record: StoredRecord | undefined
+}
+
+/** A merged record for a replica that was found stale; not acknowledged. */
+export interface Repair {
+  readonly type: 'repair'
+  readonly key: Uint8Array
+  readonly record: StoredRecord
+}
+
+export interface HandoffEntry {
+  readonly key: Uint8Array
+  readonly record: StoredRecord
+}
+
+/** Hints going home. */
+export interface Handoff {
+  readonly type: 'handoff'
+  readonly id: number
+  readonly entries: readonly HandoffEntry[]
+}
+
+/** Answer to a handoff: how many of its entries, from the first, are durable. */
+export interface HandedOff {
+  readonly type: 'handed-off'
+  readonly id: number
+  readonly stored: number
+}
+
+export interface Ping {
+  readonly type: 'ping'
+  readonly id: number
+}
+
+export interface Pong {
+  readonly type: 'pong'
+  readonly id: number
+}
+
+/** "My view of the members has this digest"; answered with a summary when it differs. */
+export interface ViewDigest {
+  readonly type: 'view-digest'
+  readonly digest: string
+}
+
+/** What a peer knows of each member, by version only. */
+export interface ViewSummary {
+  readonly type: 'view-summary'
+  readonly entries: readonly { readonly peerId: PeerId; readonly incarnation: number; readonly sequence: number }[]
+}
+
+export interface ViewRequest {
+  readonly type: 'view-request'
+  readonly peers: readonly PeerId[]
+}
+
+export interface ViewRecords {
+  readonly type: 'view-records'
+  readonly records: readonly MemberRecord[]
+}
+
+export type Message =
+  | ForwardPut
+  | PutResult
+  | Replicate
+  | Replicated
+  | Fetch
+  | Fetched
+  | Repair
+  | Handoff
+  | HandedOff
+  | Ping
+  | Pong
+  | ViewDigest
+  | ViewSummary
+  | ViewRequest
+  | ViewRecords

@@ -1,0 +1,145 @@
+/**
+ * Serves other peers' requests to this peer's copies: reads, replica writes, repairs, hints coming home, and puts to be coordinated here.
+ */
+import type { PeerId } from '../core/identifiers.ts'
+import type { Effect } from './effect.ts'
+import type { HintedHandoff } from './hinted-handoff.ts'
+import type { Instant } from './instant.ts'
+import type { Fetch, ForwardPut, Handoff, Message, Repair, Replicate, ReplicaStatus } from './message.ts'
+import type { PutCoordinator } from './put-coordinator.ts'
+import type { Replica, ReplicaFailure } from './replica.ts'
+import type { ReplicaOperations } from './replica-operation.ts'
+import { ownersOf, type Routing } from './routing.ts'
+import { valueBytes } from '../core/record.ts'
+
+export interface ReplicaServerParts {
+  readonly routing: Routing
+  readonly replica: Replica
+  readonly operations: ReplicaOperations
+  readonly hints: HintedHandoff
+  readonly coordinator: PutCoordinator
+}
+
+export class ReplicaServer {
+  readonly #parts: ReplicaServerParts
+
+  constructor(parts: ReplicaServerParts) {
+    this.#parts = parts
+  }
+
+  receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
+    if (message.type === 'fetch') this.#fetch(now, from, message, effects)
+    else if (message.type === 'replicate') this.#replicate(now, from, message, effects)
+    else if (message.type === 'repair') this.#repair(now, from, message, effects)
+    else if (message.type === 'handoff') this.#handoff(now, from, message, effects)
+    else if (message.type === 'forward-put') this.#coordinate(now, from, message, effects)
+  }
+
+  #fetch(now: Instant, from: PeerId, { id, key }: Fetch, effects: Effect[]): void {
+    this.#parts.replica.read(
+      now,
+      key,
+      {
+        from,
+        done: (_now, row, out) => reply(out, from, { type: 'fetched', id, status: 'ok', record: row?.record }),
+        fail: (_now, failure, out) => reply(out, from, { type: 'fetched', id, status: failure, record: undefined })
+      },
+      effects
+    )
+  }
+
+  #replicate(now: Instant, from: PeerId, message: Replicate, effects: Effect[]): void {
+    const { id, key, record, hintFor } = message
+    const refusal = this.#refusal(message)
+    const answer = (status: ReplicaStatus): Message => ({ type: 'replicated', id, status })
+    if (refusal !== undefined) return reply(effects, from, answer(refusal))
+    const { replica, operations, hints } = this.#parts
+    const merge = {
+      from,
+      record,
+      hints: (merged: typeof record) => hints.store(hintFor, key, merged),
+      then: [toReply(from, answer('ok')), ...hintFor.map(target => hintStored(target, key))],
+      fail: (_now: Instant, failure: ReplicaFailure, out: Effect[]) => reply(out, from, answer(failure))
+    }
+    replica.change(now, key, operations.merge(merge), effects)
+  }
+
+  /** Why a replica write is not taken. */
+  #refusal({ key, record, hintFor }: Replicate): ReplicaStatus | undefined {
+    const { routing, hints } = this.#parts
+    const ring = routing.ring()
+    const isMember = ring.members.some(member => member.peerId === routing.self)
+    if (!isMember) return 'not-owner'
+    if (hintFor.some(target => target === routing.self || !ring.members.some(member => member.peerId === target))) return 'not-owner'
+    if (hintFor.length === 0 && !ownersOf(routing, key).includes(routing.self)) return 'not-owner'
+    const bytes = key.length + valueBytes(record)
+    return hintFor.some(target => hints.isFull(target, bytes)) ? 'hints-full' : undefined
+  }
+
+  #repair(now: Instant, from: PeerId, { key, record }: Repair, effects: Effect[]): void {
+    const { routing, replica, operations } = this.#parts
+    if (!ownersOf(routing, key).includes(routing.self)) return
+    const merge = operations.merge({ from, record, hints: () => [], then: [], fail: () => undefined })
+    replica.change(now, key, merge, effects)
+  }
+
+  /** Stores each entry; acknowledges how many, from the first, are durable. */
+  #handoff(now: Instant, from: PeerId, { id, entries }: Handoff, effects: Effect[]): void {
+    const { replica, operations, hints, routing } = this.#parts
+    const collector = new HandoffCollector(entries.length, (stored, out) => reply(out, from, { type: 'handed-off', id, stored }))
+    for (const [index, { key, record }] of entries.entries()) {
+      const owners = ownersOf(routing, key)
+      const elsewhere = owners.includes(routing.self) ? [] : owners
+      const change = operations.merge({
+        from,
+        record,
+        hints: merged => hints.store(elsewhere, key, merged),
+        then: [],
+        fail: (_now, _failure, out) => collector.done(index, false, out)
+      })
+      const counted = { ...change, settled: (_now: Instant, out: Effect[]) => collector.done(index, true, out) }
+      replica.change(now, key, counted, effects)
+    }
+  }
+
+  #coordinate(now: Instant, from: PeerId, message: ForwardPut, effects: Effect[]): void {
+    const { routing, coordinator } = this.#parts
+    const { id } = message
+    const isMember = routing.ring().members.some(member => member.peerId === routing.self)
+    if (!isMember) return reply(effects, from, { type: 'put-result', id, status: 'not-owner', dot: undefined, acknowledged: [], hinted: [], siblings: 0 })
+    coordinator.start(now, { ...message, from, done: (_now, result, out) => reply(out, from, { type: 'put-result', id, ...result }) }, effects)
+  }
+}
+
+/** Waits for all entries of a handoff to be durable or refused. */
+class HandoffCollector {
+  readonly #outcomes: (boolean | undefined)[]
+  readonly #answer: (stored: number, effects: Effect[]) => void
+  #open: number
+
+  constructor(entries: number, answer: (stored: number, effects: Effect[]) => void) {
+    this.#outcomes = Array.from({ length: entries }, () => undefined)
+    this.#open = entries
+    this.#answer = answer
+  }
+
+  done(index: number, stored: boolean, effects: Effect[]): void {
+    this.#outcomes[index] = stored
+    this.#open -= 1
+    if (this.#open > 0) return
+    const firstRefused = this.#outcomes.indexOf(false)
+    this.#answer(firstRefused < 0 ? this.#outcomes.length : firstRefused, effects)
+  }
+}
+
+function toReply(to: PeerId, message: Message): Effect {
+  return { kind: 'send', to, lane: 'request', message }
+}
+
+function reply(effects: Effect[], to: PeerId, message: Message): void {
+  effects.push(toReply(to, message))
+}
+
+function hintStored(target: PeerId, key: Uint8Array): Effect {
+  return { kind: 'report', event: { type: 'hint-stored', target, key } }
+}

@@ -1,0 +1,299 @@
+/**
+ * One peer of the ring: composes the machines, hands each message to the one it is for, and tells them of each other's news.
+ *
+ * Synchronous, without clock, randomness or I/O of its own: the driver in `store/` and the simulator both run exactly this.
+ */
+import { isStoreError } from '../core/errors.ts'
+import type { PeerId, ReplicaId } from '../core/identifiers.ts'
+import { requestsInFlightMax } from '../core/limits.ts'
+import type { MemberRecord, MemberStatus } from '../core/member-record.ts'
+import { ringMembers, type MembershipView } from '../core/membership-view.ts'
+import { createRing, type Ring } from '../core/ring.ts'
+import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
+import { EpochLease } from './epoch-lease.ts'
+import { FailureDetector } from './failure-detector.ts'
+import { GetCoordinator, type GetCall } from './get-coordinator.ts'
+import { HintedHandoff } from './hinted-handoff.ts'
+import type { Instant } from './instant.ts'
+import { Membership, type MembershipParts } from './membership.ts'
+import type { Message } from './message.ts'
+import { PutCoordinator } from './put-coordinator.ts'
+import { PutRequests, type PutCall } from './put-request.ts'
+import { Replica } from './replica.ts'
+import { ReplicaOperations } from './replica-operation.ts'
+import { ReplicaServer } from './replica-server.ts'
+import type { ClusterConfiguration } from './hello.ts'
+import type { Routing } from './routing.ts'
+import { Tokens } from './tokens.ts'
+import { Transfer } from './transfer.ts'
+
+/** What a peer starts from. */
+export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view'> {
+  readonly configuration: ClusterConfiguration
+  /** First epoch that was never leased. */
+  readonly epochLease: number
+  /** Digest of the last ring that was worked through, or empty. */
+  readonly settledRing: string
+  /** Hint rows found in storage. */
+  readonly hintRows: readonly ScannedRow[]
+  /** Replica rows found in storage. */
+  readonly rows: number
+  readonly keysMax?: number
+}
+
+export class RingPeer implements Machine, StorageClient, Routing {
+  readonly self: PeerId
+  readonly #configuration: ClusterConfiguration
+  readonly #tokens = new Tokens()
+  readonly #detector: FailureDetector
+  readonly #replica: Replica
+  readonly #server: ReplicaServer
+  readonly #hints: HintedHandoff
+  readonly #puts: PutRequests
+  readonly #putCoordinator: PutCoordinator
+  readonly #gets: GetCoordinator
+  readonly #membership: Membership
+  readonly #transfer: Transfer
+  readonly #lease: EpochLease
+  readonly #operations: ReplicaOperations
+  #ring: Ring
+  #ringMembers = ''
+  #leaving = false
+
+  constructor(options: RingPeerOptions) {
+    const { configuration, signer, own } = options
+    this.self = signer.peerId
+    this.#configuration = configuration
+    this.#detector = new FailureDetector(this.#tokens, (now, peer, reachable, effects) => this.#reachability(now, peer, reachable, effects))
+    this.#replica = new Replica(this.#tokens)
+    this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
+    this.#operations = new ReplicaOperations(this.#replica, this.#lease, own.replica, options.keysMax)
+    const parts = { routing: this, tokens: this.#tokens, replica: this.#replica, operations: this.#operations, detector: this.#detector }
+    this.#hints = new HintedHandoff(parts)
+    for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
+    this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints })
+    this.#puts = new PutRequests({ ...parts, coordinator: this.#putCoordinator })
+    this.#gets = new GetCoordinator(parts)
+    this.#server = new ReplicaServer({ ...parts, hints: this.#hints, coordinator: this.#putCoordinator })
+    this.#transfer = new Transfer({ ...parts, hints: this.#hints }, options.settledRing)
+    this.#replica.counted(options.rows)
+    this.#membership = new Membership({
+      ...options,
+      cluster: configuration.cluster,
+      tokens: this.#tokens,
+      connectedPeers: () => this.#detector.connectedPeers(),
+      changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
+      rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
+    })
+    this.#ring = this.#createRing()
+  }
+
+  start(now: Instant, effects: Effect[]): void {
+    this.#lease.renew(effects)
+    this.#membership.start(now, effects)
+  }
+
+  /** A caller's get; its outcome comes as a `settle` effect with the same number. */
+  get(now: Instant, call: number, get: GetCall, effects: Effect[]): void {
+    this.#gets.start(now, call, get, effects)
+  }
+
+  /** A caller's put; its outcome comes as a `settle` effect with the same number. */
+  put(now: Instant, call: number, put: PutCall, effects: Effect[]): void {
+    this.#puts.start(now, call, put, effects)
+  }
+
+  /** The caller does not wait any longer: no `settle` will come. A write under way goes on. */
+  abandon(call: number): void {
+    this.#gets.abandon(call)
+    this.#puts.abandon(call)
+  }
+
+  /** True while one more request of a caller is within the bound. */
+  hasCapacity(): boolean {
+    return this.#gets.active + this.#puts.active < requestsInFlightMax
+  }
+
+  receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
+    if (from !== this.self) this.#detector.heard(now, from, effects)
+    try {
+      this.#dispatch(now, from, message, effects)
+    } catch (error) {
+      if (!isStoreError(error)) throw error
+      effects.push({ kind: 'report', event: { type: 'counted', name: `refused.${error.code}` } })
+    }
+  }
+
+  /** A connection to an admitted peer opened; `member` is the record of its hello. */
+  connected(now: Instant, peer: PeerId, member: MemberRecord | undefined, effects: Effect[]): void {
+    this.#membership.connected(now, peer, member, effects)
+    this.#detector.connected(now, peer, effects)
+  }
+
+  disconnected(now: Instant, peer: PeerId, effects: Effect[]): void {
+    this.#detector.disconnected(now, peer, effects)
+  }
+
+  gossip(now: Instant, bytes: Uint8Array, effects: Effect[]): 'accept' | 'ignore' | 'reject' {
+    return this.#membership.gossip(now, bytes, effects)
+  }
+
+  setAddresses(now: Instant, addresses: readonly string[], effects: Effect[]): void {
+    this.#membership.setAddresses(now, addresses, effects)
+  }
+
+  /** Begins to leave: reported as `left` once every copy has found its owners. */
+  leave(now: Instant, effects: Effect[]): void {
+    this.#leaving = true
+    this.#membership.setStatus(now, 'leaving', effects)
+    this.#finishLeaving(now, effects)
+  }
+
+  wake(now: Instant, effects: Effect[]): void {
+    for (const machine of this.#timed()) if (machine.deadline() <= now.ms) machine.wake(now, effects)
+    this.#finishLeaving(now, effects)
+  }
+
+  deadline(): number {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const machine of this.#timed()) earliest = Math.min(earliest, machine.deadline())
+    return earliest
+  }
+
+  loaded(now: Instant, token: number, values: readonly (Uint8Array | undefined)[], effects: Effect[]): void {
+    this.#tokens.release(token).loaded(now, token, values, effects)
+  }
+
+  scanned(now: Instant, token: number, rows: readonly ScannedRow[], effects: Effect[]): void {
+    this.#tokens.release(token).scanned(now, token, rows, effects)
+    this.#hints.pump(now, effects)
+  }
+
+  written(now: Instant, token: number, effects: Effect[]): void {
+    this.#tokens.release(token).written(now, token, effects)
+    if (this.#leaving) this.#finishLeaving(now, effects)
+  }
+
+  failed(now: Instant, token: number, failure: StorageFailure, effects: Effect[]): void {
+    effects.push({ kind: 'report', event: { type: 'storage-failed', code: failure === 'full' ? 'ERR_QUOTA' : 'ERR_IO' } })
+    this.#tokens.release(token).failed(now, token, failure, effects)
+  }
+
+  ring(): Ring {
+    return this.#ring
+  }
+
+  isReachable(peer: PeerId): boolean {
+    return peer === this.self || this.#detector.isReachable(peer)
+  }
+
+  opinion(peer: PeerId): 'self' | 'reachable' | 'suspect' | 'unknown' {
+    return peer === this.self ? 'self' : this.#detector.opinion(peer)
+  }
+
+  get view(): MembershipView {
+    return this.#membership.view
+  }
+
+  get status(): MemberStatus {
+    return this.#membership.status
+  }
+
+  get member(): MemberRecord | undefined {
+    return this.#membership.record
+  }
+
+  get keys(): number {
+    return this.#replica.keys
+  }
+
+  hints(): readonly { readonly target: PeerId; readonly count: number; readonly bytes: number }[] {
+    return this.#hints.waiting()
+  }
+
+  #dispatch(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
+    switch (message.type) {
+      case 'replicated':
+        return this.#putCoordinator.replicated(now, from, message, effects)
+      case 'fetched':
+        return this.#gets.fetched(now, from, message, effects)
+      case 'put-result':
+        return this.#puts.putResult(now, from, message, effects)
+      case 'handed-off':
+        return this.#hints.handedOff(now, from, message, effects)
+      case 'ping':
+        effects.push({ kind: 'send', to: from, lane: 'request', message: { type: 'pong', id: message.id } })
+        return
+      case 'pong':
+        return
+      case 'view-digest':
+      case 'view-summary':
+      case 'view-request':
+      case 'view-records':
+        return this.#membership.receive(now, from, message, effects)
+      default:
+        return this.#server.receive(now, from, message, effects)
+    }
+  }
+
+  #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
+    return [this.#gets, this.#putCoordinator, this.#puts, this.#detector, this.#hints, this.#membership]
+  }
+
+  #reachability(now: Instant, peer: PeerId, reachable: boolean, effects: Effect[]): void {
+    effects.push({ kind: 'report', event: { type: 'reachability', peer, reachable } })
+    if (reachable) {
+      this.#putCoordinator.reachable(now, peer, effects)
+      this.#puts.reachable(now, effects)
+      this.#gets.reachable(now, effects)
+      this.#hints.pump(now, effects)
+    } else {
+      this.#hints.unreachable(now, peer, effects)
+      this.#putCoordinator.unreachable(now, peer, effects)
+      this.#puts.unreachable(now, peer, effects)
+      this.#gets.unreachable(now, peer, effects)
+    }
+  }
+
+  #membersChanged(now: Instant, peers: readonly PeerId[], effects: Effect[]): void {
+    effects.push({ kind: 'report', event: { type: 'members-changed', peers } })
+    effects.push({ kind: 'want', peers: this.#wanted() })
+    if (ringKey(this.view) === this.#ringMembers) return
+    this.#ring = this.#createRing()
+    effects.push({ kind: 'report', event: { type: 'ring-changed' } })
+    this.#transfer.ringChanged(effects)
+    this.#hints.pump(now, effects)
+  }
+
+  #wanted(): readonly { readonly peer: PeerId; readonly addresses: readonly string[] }[] {
+    return this.view
+      .all()
+      .filter(({ peerId, status }) => peerId !== this.self && status !== 'left' && status !== 'evicted')
+      .map(({ peerId, addresses }) => ({ peer: peerId, addresses }))
+  }
+
+  #createRing(): Ring {
+    this.#ringMembers = ringKey(this.view)
+    return createRing(ringMembers(this.view), this.#configuration)
+  }
+
+  #rolledBack(replica: ReplicaId, effects: Effect[]): void {
+    this.#operations.reincarnate(replica)
+    effects.push({ kind: 'report', event: { type: 'rolled-back' } })
+  }
+
+  /** Left when every copy was given away, or there is nobody to give it to. */
+  #finishLeaving(now: Instant, effects: Effect[]): void {
+    if (!this.#leaving || this.#transfer.running) return
+    const alone = this.#ring.members.length === 0
+    if (!alone && (this.#hints.waiting().length > 0 || this.#putCoordinator.active > 0)) return
+    this.#leaving = false
+    this.#membership.setStatus(now, 'left', effects)
+    effects.push({ kind: 'report', event: { type: 'left' } })
+  }
+}
+
+/** What of the view decides the ring, as a text. */
+function ringKey(view: MembershipView): string {
+  return JSON.stringify(ringMembers(view))
+}

@@ -1,0 +1,11 @@
+import type { Metrics } from '../ports/metrics.ts'
+
+/** Counters and gauges in memory. */
+export function counters(): Metrics {
+  const values = new Map<string, number>()
+  return {
+    count: (name, amount = 1) => values.set(name, (values.get(name) ?? 0) + amount),
+    gauge: (name, value) => values.set(name, value),
+    snapshot: () => Object.fromEntries([...values].sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+}

@@ -1,0 +1,226 @@
+/** Puts a peer together: storage, identity, network, protocol, driver; and starts it. */
+import { toHex, toMapKey } from '../core/bytes.ts'
+import { contextSeal } from '../core/context-token.ts'
+import { StoreError } from '../core/errors.ts'
+import type { PeerId } from '../core/identifiers.ts'
+import type { MemberRecord } from '../core/member-record.ts'
+import { prng } from '../core/prng.ts'
+import type { Admission, NetworkHandlers } from '../ports/network.ts'
+import type { Storage } from '../ports/storage.ts'
+import type { ProtocolEvent } from '../protocol/effect.ts'
+import { encodeHello, judgeHello, type ClusterConfiguration } from '../protocol/hello.ts'
+import { RingPeer } from '../protocol/ring-peer.ts'
+import type { Peer } from './api.ts'
+import { Calls } from './calls.ts'
+import { counters } from './counters.ts'
+import { Driver } from './driver.ts'
+import { LocalPeer } from './local-peer.ts'
+import { checkAddresses, checkPeerOptions, type CheckedPeerOptions } from './options.ts'
+import { PeerEventEmitter } from './peer-events.ts'
+import { memberOf, ringInfo } from './peer-view.ts'
+import type { JoiningNetwork, Platform } from './platform.ts'
+import { loadStorageState, nextIncarnation, type StorageState } from './storage-state.ts'
+
+/**
+ * Creates a peer on `platform` and starts it. With addresses to join by, a peer that is new to the cluster waits for the first of them, for
+ * `timeoutMs` at most: without an answer it starts isolated, and joins when it can.
+ *
+ * @throws `ERR_OPTIONS` and its kin for bad options; `ERR_STORE_*`, `ERR_IO`, `ERR_IDB_*` when the storage cannot be opened; `ERR_LISTEN` when an
+ * address cannot be listened on
+ */
+export async function createPeerOn(platform: Platform, options: unknown): Promise<Peer> {
+  const checked = checkPeerOptions(platform, options)
+  const storage = typeof checked.storage === 'string' ? platform.storage(checked.storage, checked.storageBytesMax) : checked.storage
+  await storage.open()
+  try {
+    return await startPeer(platform, checked, storage)
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+async function startPeer(platform: Platform, options: CheckedPeerOptions, storage: Storage): Promise<Peer> {
+  const { cluster, partitions, replicas, logger } = options
+  const configuration: ClusterConfiguration = { cluster, partitions, replicas }
+  const state = await loadStorageState(storage, configuration, platform.random)
+  const metrics = counters()
+  const events = new PeerEventEmitter()
+  const watchers = new Map<string, Set<() => void>>()
+  const ringPeer = createRingPeer(platform, options, configuration, state)
+  const problems = checkAddresses(platform, 'join', options.join)
+  for (const problem of problems) logger.warn('an address to join by cannot be used', { problem })
+  const join = options.join.filter(address => platform.checkAddress(address) === undefined)
+  const network = platform.network({ seed: state.seed, cluster, listen: options.listen, announce: options.announce, relay: options.relay, join, logger, metrics })
+  const calls = new Calls(call => ringPeer.abandon(call))
+  const report = reporter({ ringPeer, network, events, metrics, watchers, options })
+  const driver = new Driver({ peer: ringPeer, storage, network, clock: platform.clock, metrics, report, settle: (call, outcome) => calls.settle(call, outcome) })
+  driver.step((now, effects) => ringPeer.start(now, effects))
+  try {
+    await network.start(handlers({ platform, configuration, ringPeer, network, driver, events, metrics, options }))
+  } catch (error) {
+    await network.stop()
+    await driver.stop()
+    throw error
+  }
+  driver.step((now, effects) => ringPeer.setAddresses(now, network.addresses(), effects))
+  const seal = contextSeal(cluster)
+  const release = platform.onGoodbye(() => network.goodbye())
+  const { clock, random } = platform
+  const peer = new LocalPeer({ platform, options, ringPeer, driver, network, storage, calls, events, metrics, seal, clock, random, watchers, release })
+  if (ringPeer.status === 'joining' && join.length > 0) await joined(ringPeer, events, platform, options.timeoutMs)
+  return peer
+}
+
+function createRingPeer(platform: Platform, options: CheckedPeerOptions, configuration: ClusterConfiguration, state: StorageState): RingPeer {
+  const identity = platform.identity(state.seed)
+  const { weight, durable, zone, keysMax } = options
+  const isNew = state.view.get(identity.peerId) === undefined
+  return new RingPeer({
+    configuration,
+    signer: identity,
+    verifier: platform.verifier,
+    random: prng(toHex(platform.random.bytes(16))),
+    own: {
+      incarnation: nextIncarnation(state.view, identity.peerId),
+      status: isNew && options.join.length > 0 ? 'joining' : 'up',
+      weight,
+      durable,
+      zone,
+      replica: state.replica
+    },
+    view: state.view,
+    epochLease: state.epochLease,
+    settledRing: state.settledRing,
+    hintRows: state.hintRows,
+    rows: state.rows,
+    keysMax
+  })
+}
+
+/** Resolves when this peer has met a member, or after `patienceMs`. */
+async function joined(ringPeer: RingPeer, events: PeerEventEmitter, platform: Platform, patienceMs: number): Promise<void> {
+  const over = new AbortController()
+  await new Promise<void>(resolve => {
+    const cancel = platform.clock.schedule(patienceMs, resolve)
+    events.addEventListener(
+      'member:up',
+      ({ detail }) => {
+        if (!detail.self) return
+        cancel()
+        resolve()
+      },
+      { signal: over.signal }
+    )
+    if (ringPeer.status !== 'joining') {
+      cancel()
+      resolve()
+    }
+  })
+  over.abort()
+}
+
+interface HandlerParts {
+  readonly platform: Platform
+  readonly configuration: ClusterConfiguration
+  readonly ringPeer: RingPeer
+  readonly network: JoiningNetwork
+  readonly driver: Driver
+  readonly events: PeerEventEmitter
+  readonly metrics: ReturnType<typeof counters>
+  readonly options: CheckedPeerOptions
+}
+
+/** What the network calls: frames, connections and gossip become steps of the peer. */
+function handlers({ platform, configuration, ringPeer, network, driver, events, metrics, options }: HandlerParts): NetworkHandlers {
+  const admitted = new Map<PeerId, MemberRecord>()
+  return {
+    hello: () => {
+      const { member } = ringPeer
+      if (member === undefined) throw new StoreError('ERR_INTERNAL', 'The peer was asked for its hello before it started.')
+      return encodeHello(configuration, member)
+    },
+    admit: (peer, hello): Admission => {
+      const judged = judgeHello(configuration, peer, hello, platform.verifier)
+      if ('refusal' in judged) return { admit: false, ...judged.refusal }
+      admitted.set(peer, judged.member)
+      return { admit: true }
+    },
+    frame: (peer, _lane, frame) => driver.frame(peer, frame),
+    connected: peer => {
+      const member = admitted.get(peer)
+      admitted.delete(peer)
+      driver.step((now, effects) => ringPeer.connected(now, peer, member, effects))
+      const connection = network.connections().find(candidate => candidate.peer === peer)
+      if (connection !== undefined) events.emit('connection:opened', connection)
+    },
+    disconnected: peer => {
+      driver.step((now, effects) => ringPeer.disconnected(now, peer, effects))
+      events.emit('connection:closed', { peer })
+    },
+    refused: (peer, code, message) => {
+      metrics.count('hello.refused')
+      options.logger.warn('a peer was refused', { peer, code, message })
+      events.emit('peer:refused', { peer, code, message })
+    },
+    gossip: (_peer, bytes) => driver.step((now, effects) => ringPeer.gossip(now, bytes, effects)) ?? 'ignore',
+    addresses: addresses => {
+      driver.step((now, effects) => ringPeer.setAddresses(now, addresses, effects))
+    }
+  }
+}
+
+interface ReporterParts extends Pick<HandlerParts, 'ringPeer' | 'network' | 'events' | 'metrics' | 'options'> {
+  readonly watchers: Map<string, Set<() => void>>
+}
+
+/** Turns the protocol's news into events, metrics and log lines. */
+function reporter({ ringPeer, network, events, metrics, watchers, options }: ReporterParts): (event: ProtocolEvent) => void {
+  const statuses = new Map<PeerId, string>()
+  const member = (peer: PeerId): ReturnType<typeof memberOf> => memberOf(ringPeer, peer, network.connections())
+  const memberChanged = (peer: PeerId): void => {
+    const info = member(peer)
+    if (info === undefined || statuses.get(peer) === info.status) return
+    statuses.set(peer, info.status)
+    events.emit(`member:${info.status}`, info)
+  }
+  const keyChanged = (key: Uint8Array): void => {
+    if (watchers.size > 0) for (const changed of watchers.get(toMapKey(key)) ?? []) changed()
+    if (events.hears('key:changed')) events.emit('key:changed', { key: key.slice() })
+  }
+  return event => {
+    switch (event.type) {
+      case 'key-changed':
+      case 'key-dropped':
+        return keyChanged(event.key)
+      case 'members-changed':
+        return event.peers.forEach(memberChanged)
+      case 'ring-changed':
+        metrics.count('ring.changed')
+        return events.hears('ring:changed') ? events.emit('ring:changed', ringInfo(ringPeer.ring())) : undefined
+      case 'reachability': {
+        const info = member(event.peer)
+        return info === undefined ? undefined : events.emit(event.reachable ? 'member:reachable' : 'member:suspect', info)
+      }
+      case 'hint-stored':
+        metrics.count('hint.stored')
+        return events.emit('hint:stored', { target: event.target, key: event.key.slice() })
+      case 'hint-delivered':
+        metrics.count('hint.delivered')
+        return events.emit('hint:delivered', { target: event.target, key: event.key.slice() })
+      case 'repair-sent':
+        metrics.count('repair.sent')
+        return events.emit('repair:sent', { target: event.target, key: event.key.slice() })
+      case 'storage-failed':
+        options.logger.warn('the storage failed', { code: event.code })
+        if (event.code === 'ERR_QUOTA') return events.emit('storage:full', { message: 'The storage is full: writes are refused until something is deleted.' })
+        return event.code === 'ERR_RECORD_CORRUPT' ? events.emit('storage:corrupt', { message: 'A stored row was damaged: it is treated as lost and refilled from other owners.' }) : undefined
+      case 'rolled-back':
+        return options.logger.warn('this storage was used by a later life of this peer: its replica id was replaced')
+      case 'left':
+        return memberChanged(ringPeer.self)
+      case 'counted':
+        return metrics.count(event.name)
+    }
+  }
+}

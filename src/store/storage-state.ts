@@ -1,0 +1,112 @@
+/**
+ * What a storage knows of the peer it belongs to: key pair, replica id, cluster, members, hints. Read, and where the storage is new made,
+ * before the peer starts.
+ */
+import { toHex } from '../core/bytes.ts'
+import { decodeUtf8 } from '../core/codec.ts'
+import { isStoreError, StoreError } from '../core/errors.ts'
+import type { PeerId, ReplicaId } from '../core/identifiers.ts'
+import { decodeMember } from '../core/member-record.ts'
+import { emptyView, type MembershipView } from '../core/membership-view.ts'
+import type { Random } from '../ports/random.ts'
+import type { Storage, StorageOperation, StorageRow } from '../ports/storage.ts'
+import type { ClusterConfiguration } from '../protocol/hello.ts'
+import { replicaIdKey } from '../protocol/membership.ts'
+import { decodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
+import { settledRingKey } from '../protocol/transfer.ts'
+import { utf8 } from './text.ts'
+
+export interface StorageState {
+  /** 32 secret bytes of the peer's key. */
+  readonly seed: Uint8Array
+  readonly replica: ReplicaId
+  readonly view: MembershipView
+  readonly epochLease: number
+  readonly settledRing: string
+  readonly hintRows: readonly StorageRow[]
+  readonly rows: number
+}
+
+const seedKey = metaKey('seed')
+const clusterKey = metaKey('cluster')
+
+/**
+ * Loads the state of an open storage; a new one gets a key pair, a replica id and its cluster, durably.
+ *
+ * @throws `ERR_STORE_CLUSTER` when the storage belongs to another cluster or configuration
+ */
+export async function loadStorageState(storage: Storage, configuration: ClusterConfiguration, random: Random): Promise<StorageState> {
+  const [seed, replica, cluster, lease, settled] = await storage.read([seedKey, replicaIdKey, clusterKey, epochLeaseKey, settledRingKey])
+  const made: StorageOperation[] = []
+  const keep = (key: Uint8Array, value: Uint8Array): Uint8Array => {
+    made.push({ type: 'put', key, value })
+    return value
+  }
+  const description = utf8(JSON.stringify([configuration.cluster, configuration.partitions, configuration.replicas]))
+  checkCluster(cluster ?? keep(clusterKey, description), configuration)
+  const state = {
+    seed: seed ?? keep(seedKey, random.bytes(32)),
+    replica: textOf(replica ?? keep(replicaIdKey, utf8(toHex(random.bytes(8))))) as ReplicaId,
+    view: await loadView(storage),
+    epochLease: lease === undefined ? 1 : decodeNumber(lease),
+    settledRing: settled === undefined ? '' : textOf(settled),
+    hintRows: await collect(storage.scan({ prefix: prefixes.hint })),
+    rows: await countRows(storage)
+  }
+  if (made.length > 0) await storage.write(made)
+  return state
+}
+
+function checkCluster(stored: Uint8Array, configuration: ClusterConfiguration): void {
+  const [cluster, partitions, replicas] = parseDescription(stored)
+  if (cluster === configuration.cluster && partitions === configuration.partitions && replicas === configuration.replicas) return
+  throw new StoreError(
+    'ERR_STORE_CLUSTER',
+    `This storage belongs to cluster ${JSON.stringify(cluster)} with ${partitions} partitions and ${replicas} replicas, ` +
+      `not to ${JSON.stringify(configuration.cluster)} with ${configuration.partitions} and ${configuration.replicas}. Use another folder or database name.`
+  )
+}
+
+function parseDescription(stored: Uint8Array): readonly unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(textOf(stored))
+    return Array.isArray(parsed) ? parsed : []
+  } catch {
+    return []
+  }
+}
+
+async function loadView(storage: Storage): Promise<MembershipView> {
+  let view = emptyView
+  for await (const { value } of storage.scan({ prefix: prefixes.member })) {
+    try {
+      view = view.with(decodeMember(value))
+    } catch (error) {
+      // A member that cannot be read is learnt again from the others.
+      if (!isStoreError(error)) throw error
+    }
+  }
+  return view
+}
+
+async function countRows(storage: Storage): Promise<number> {
+  let rows = 0
+  for await (const _row of storage.scan({ prefix: prefixes.row })) rows += 1
+  return rows
+}
+
+async function collect(rows: AsyncIterable<StorageRow>): Promise<readonly StorageRow[]> {
+  const collected: StorageRow[] = []
+  for await (const row of rows) collected.push({ key: row.key.slice(), value: row.value.slice() })
+  return collected
+}
+
+function textOf(bytes: Uint8Array): string {
+  return decodeUtf8(bytes) ?? ''
+}
+
+/** First incarnation of this start: past the one that the storage remembers. */
+export function nextIncarnation(view: MembershipView, peer: PeerId): number {
+  const own = view.get(peer)
+  return own === undefined ? 1 : own.incarnation + 1
+}

@@ -1,0 +1,179 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
+import { membersMax } from '../../src/core/limits.ts'
+import type { MemberRecord, MemberStatus } from '../../src/core/member-record.ts'
+import { evictedSequence, evictionOf } from '../../src/core/member-record.ts'
+import type { MembershipView } from '../../src/core/membership-view.ts'
+import { emptyView, mergeMember, ringMembers } from '../../src/core/membership-view.ts'
+
+const statuses: readonly MemberStatus[] = ['joining', 'up', 'leaving', 'left', 'evicted']
+const [xena, yves] = ['Xena', 'Yves'] as [PeerId, PeerId]
+
+/** A record whose signature was checked before: a view never looks at it. */
+function member(status: MemberStatus, changes: Partial<MemberRecord> = {}): MemberRecord {
+  const peerId = changes.peerId ?? xena
+  const said: MemberRecord = {
+    peerId,
+    incarnation: 1,
+    sequence: 1,
+    status,
+    weight: 4,
+    durable: true,
+    zone: undefined,
+    replica: '00000000000000aa' as ReplicaId,
+    addresses: ['/ip4/10.0.0.1/tcp/1'],
+    issuer: peerId,
+    signature: Uint8Array.of(1),
+    ...changes
+  }
+  return status === 'evicted' ? { ...said, ...evictionOf(said) } : said
+}
+
+const merge = (view: MembershipView, ...records: readonly MemberRecord[]): MembershipView =>
+  records.reduce((merged, record) => mergeMember(merged, record).view, view)
+const viewOf = (...records: readonly MemberRecord[]): MembershipView => merge(emptyView, ...records)
+
+const anyRecord: fc.Arbitrary<MemberRecord> = fc
+  .record({
+    peerId: fc.constantFrom(xena, yves, 'Zoe' as PeerId),
+    incarnation: fc.nat({ max: 2 }),
+    sequence: fc.nat({ max: 2 }),
+    status: fc.constantFrom(...statuses),
+    weight: fc.nat({ max: 2 }),
+    issuer: fc.constantFrom(xena, yves),
+    signature: fc.uint8Array({ minLength: 1, maxLength: 2 })
+  })
+  .map(({ status, issuer, ...rest }) => member(status, status === 'evicted' ? { ...rest, issuer } : rest))
+
+/** Records, and the same ones twice over in another order. */
+const shuffled = fc
+  .array(anyRecord, { maxLength: 12 })
+  .chain(records =>
+    fc.record({ records: fc.constant(records), order: fc.shuffledSubarray([...records, ...records], { minLength: records.length * 2 }) })
+  )
+
+describe('merging member records', () => {
+  const pairs = statuses.flatMap(first => statuses.map(second => [first, second] as const))
+
+  test.each(pairs)(
+    '%s and then a later %s: the later one wins in both orders, unless an eviction ended the incarnation',
+    (first, second) => {
+      const [earlier, later] = [member(first, { sequence: 5 }), member(second, { sequence: 6 })]
+      const expected = first === 'evicted' ? 'evicted' : second
+      expect(viewOf(earlier, later).get(xena)?.status).toBe(expected)
+      expect(viewOf(later, earlier).get(xena)?.status).toBe(expected)
+      expect(viewOf(earlier, later).digest).toBe(viewOf(later, earlier).digest)
+    }
+  )
+
+  test.each(pairs)('%s in one incarnation and %s in the next: the next wins in both orders', (first, second) => {
+    const [earlier, later] = [member(first, { sequence: 50 }), member(second, { incarnation: 2, sequence: 0 })]
+    expect(viewOf(earlier, later).get(xena)).toBe(later)
+    expect(viewOf(later, earlier).get(xena)).toBe(later)
+  })
+
+  test.each(pairs)('%s and %s said under the same version: both orders agree', (first, second) => {
+    const [one, other] = [member(first), member(second)]
+    expect(viewOf(one, other).get(xena)).toEqual(viewOf(other, one).get(xena))
+  })
+
+  test('is commutative, associative and idempotent: any order and repetition give the same view', () => {
+    fc.assert(
+      fc.property(shuffled, ({ records, order }) => {
+        const again = viewOf(...order)
+        expect(again.all()).toEqual(viewOf(...records).all())
+        expect(again.digest).toBe(viewOf(...records).digest)
+      }),
+      { numRuns: 1000 }
+    )
+  })
+
+  test('merging whole views in any grouping gives the same view', () => {
+    const some = fc.array(anyRecord, { maxLength: 5 }).map(records => viewOf(...records))
+    fc.assert(
+      fc.property(some, some, some, (a, b, c) => {
+        const leftFirst = merge(merge(a, ...b.all()), ...c.all())
+        const rightFirst = merge(a, ...merge(b, ...c.all()).all())
+        expect(leftFirst.all()).toEqual(rightFirst.all())
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  test('B067: an older record changes nothing and is reported as no news', () => {
+    const view = viewOf(member('up', { incarnation: 2, sequence: 9 }))
+    for (const older of [
+      member('left', { incarnation: 2, sequence: 8 }),
+      member('evicted', { incarnation: 1 }),
+      member('left', { incarnation: 1, sequence: 99 })
+    ]) {
+      expect(mergeMember(view, older)).toEqual({ view, changed: false })
+    }
+  })
+
+  test('the same record again is no news, and news leaves the old view as it was', () => {
+    const { view, changed } = mergeMember(emptyView, member('up'))
+    expect(changed).toBe(true)
+    expect(mergeMember(view, member('up'))).toEqual({ view, changed: false })
+    expect(mergeMember(view, member('left', { sequence: 2 })).changed).toBe(true)
+    expect(view.get(xena)?.status).toBe('up')
+    expect(emptyView.size).toBe(0)
+  })
+
+  test('an evicted peer comes back with its next incarnation only', () => {
+    const evicted = viewOf(member('up'), member('evicted', { issuer: yves }))
+    expect(evicted.get(xena)).toMatchObject({ status: 'evicted', issuer: yves, sequence: evictedSequence })
+    expect(mergeMember(evicted, member('up', { sequence: 1000 })).changed).toBe(false)
+    expect(mergeMember(evicted, member('joining', { incarnation: 2, sequence: 0 })).view.get(xena)?.status).toBe('joining')
+  })
+
+  test('a newcomer past the limit is refused, while known members still change', () => {
+    const view = viewOf(...Array.from({ length: membersMax }, (_, index) => member('up', { peerId: `Peer${index}` as PeerId })))
+    expect(() => mergeMember(view, member('up'))).toThrow(expect.objectContaining({ code: 'ERR_MEMBERS_FULL' }))
+    expect(mergeMember(view, member('left', { peerId: 'Peer7' as PeerId, sequence: 2 })).changed).toBe(true)
+  })
+})
+
+describe('the digest of a view', () => {
+  test('has 16 hexadecimal digits and differs when anything that a record says differs', () => {
+    const digests = [
+      emptyView,
+      viewOf(member('up')),
+      viewOf(member('joining')),
+      viewOf(member('up', { sequence: 2 })),
+      viewOf(member('up', { weight: 5 })),
+      viewOf(member('up', { addresses: [] })),
+      viewOf(member('up', { peerId: yves })),
+      viewOf(member('up'), member('up', { peerId: yves }))
+    ].map(view => view.digest)
+    for (const digest of digests) expect(digest).toMatch(/^[0-9a-f]{16}$/)
+    expect(new Set(digests).size).toBe(digests.length)
+  })
+
+  test('does not depend on who published an eviction', () => {
+    const [mine, theirs] = [xena, yves].map(issuer => viewOf(member('evicted', { issuer, signature: Uint8Array.of(issuer.length) })))
+    expect(mine?.digest).toBe(theirs?.digest)
+  })
+})
+
+describe('a view', () => {
+  test('lists its records by peer id and finds the peer of a storage incarnation', () => {
+    const view = viewOf(member('up', { peerId: yves, replica: '00000000000000bb' as ReplicaId }), member('up'))
+    expect(view.all().map(({ peerId }) => peerId)).toEqual([xena, yves])
+    expect(view.ofReplica('00000000000000bb' as ReplicaId)?.peerId).toBe(yves)
+    expect(view.ofReplica('00000000000000cc' as ReplicaId)).toBeUndefined()
+  })
+})
+
+describe('the members of the ring', () => {
+  test.each(statuses)('%s: in the ring only when joining or up', status => {
+    const isIn = status === 'joining' || status === 'up'
+    expect(ringMembers(viewOf(member(status)))).toEqual(isIn ? [{ peerId: xena, weight: 4, durable: true, zone: undefined }] : [])
+  })
+
+  test('leave out clients, which have no weight, and come in the order of their ids', () => {
+    const view = viewOf(member('up', { peerId: yves, zone: 'a' }), member('up', { peerId: 'Zoe' as PeerId, weight: 0 }), member('joining'))
+    expect(ringMembers(view).map(({ peerId }) => peerId)).toEqual([xena, yves])
+  })
+})

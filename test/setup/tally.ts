@@ -1,0 +1,35 @@
+/** Adds up what runners report. A pure part of `test/run.ts`, so that it can be tested: a sum that lies hides failures. */
+
+export interface Tally {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+/** What is used of Vitest's JSON report. */
+export interface Report {
+  readonly success: boolean
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numPendingTests: number
+  readonly numTodoTests: number
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[]
+}
+
+/** A tool is one check. */
+export function toolTally(exitCode: number): Tally {
+  return exitCode === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 }
+}
+
+/** The tests of one project. A runner that failed without naming a failed test still failed once. */
+export function vitestTally(exitCode: number, report: Report | undefined): Tally {
+  if (report === undefined) return toolTally(exitCode === 0 ? 1 : exitCode)
+  const unloaded = report.testResults.filter(file => file.status === 'failed' && file.assertionResults.length === 0).length
+  const failed = report.numFailedTests + unloaded
+  const isUnnamed = failed === 0 && (exitCode !== 0 || !report.success)
+  return { passed: report.numPassedTests, failed: isUnnamed ? 1 : failed, skipped: report.numPendingTests + report.numTodoTests }
+}
+
+export function addTallies(left: Tally, right: Tally): Tally {
+  return { passed: left.passed + right.passed, failed: left.failed + right.failed, skipped: left.skipped + right.skipped }
+}
