@@ -14,6 +14,7 @@ const FORMAT_VERSION = 1
 const READABLE_SINCE = '0.1.0'
 const FORMAT_FILE = 'FORMAT'
 const FORMAT_DRAFT = 'FORMAT.draft'
+let drafts = 0
 
 /** Creates `folder` or recognises it as a storage, and returns its one true path. */
 export async function claimFolder(folder: string): Promise<string> {
@@ -60,7 +61,7 @@ async function isUnclaimed(path: string): Promise<boolean> {
 
 /** A crash leaves either no format file or a whole one. */
 async function writeFormat(path: string): Promise<void> {
-  const draft = join(path, `${FORMAT_DRAFT}.${process.pid}`)
+  const draft = join(path, `${FORMAT_DRAFT}.${process.pid}.${drafts++}`)
   const file = await open(draft, 'w')
   try {
     await file.writeFile(formatText())

@@ -64,7 +64,7 @@ function addOption(values: Map<string, FlagValue>, flags: Flags, token: OptionTo
   const value = optionValue(flag, token)
   if (flag.kind === 'list') {
     const before = values.get(token.name)
-    values.set(token.name, [...(Array.isArray(before) ? before : []), String(value)])
+    values.set(token.name, [...(typeof before === 'object' ? before : []), String(value)])
     return
   }
   if (flag.kind !== 'switch' && values.has(token.name)) throw usageError(`${token.rawName} is given more than once; it takes one value.`)

@@ -88,7 +88,7 @@ export class Invocation {
 
   list(name: string): readonly string[] {
     const value = this.#value(name, 'list')
-    return Array.isArray(value) ? value : []
+    return typeof value === 'object' ? value : []
   }
 
   #value(name: string, ...kinds: readonly Flag['kind'][]): FlagValue | undefined {

@@ -61,7 +61,9 @@ function isNew(told: Set<string>, text: string): boolean {
 }
 
 function readyJson(peer: Peer, addresses: readonly string[], data: string): string {
-  return printableJson({ event: 'ready', peerId: peer.peerId, cluster: peer.cluster, addresses, data, pid: process.pid })
+  const members = peer.members().filter(member => !member.self && member.status === 'up')
+  const { peerId, cluster } = peer
+  return printableJson({ event: 'ready', peerId, cluster, addresses, data, pid: process.pid, members: members.map(member => member.peerId) })
 }
 
 function readyText(peer: Peer, addresses: readonly string[], data: string, terminal: Terminal): string {

@@ -18,7 +18,10 @@ export interface Assignment {
 /** Places the owners of all partitions among `members`, which are sorted, distinct and of positive weight. */
 export function assignOwners(members: readonly RingMember[], options: Required<RingOptions>): Assignment {
   const placement = new Placement(placeable(members, options))
-  const walk = new Walk(members.map(member => tokenSeeds(options.cluster, member.peerId, member.weight)), options.partitions)
+  const walk = new Walk(
+    members.map(member => tokenSeeds(options.cluster, member.peerId, member.weight)),
+    options.partitions
+  )
   const { owners, durableOwners, durable } = placement.peers
   const everybody = durable.map(() => true)
   if (durableOwners > 0 && durable.includes(false)) fill(placement, walk, durableOwners, durable)

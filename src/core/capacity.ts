@@ -15,11 +15,14 @@ const UNIT = 16
 const SLACK_PER_MILLE = 65
 const SLACK_LEAST = 3
 /**
- * Room where partitions choose among more zones than they need and zones are large. There a stricter balance works against the walk
- * order of zones, and each change of a zone's size would move up to 1.4 times the minimum; with this room it moves the minimum.
+ * Room where there are more zones than a partition needs and zones are large. Who is nearest then depends on the sizes of all zones; a
+ * stricter balance works against that order, and a newcomer in one of four zones would move up to 1.4 times the minimum instead of 1.0.
  */
-const ZONE_SLACK_PER_MILLE = 250
-/** Most that the wish for different zones may stretch a peer's share: one peer alone in its zone must not become a replica of everything. */
+const ZONE_SLACK_PER_MILLE = 300
+/**
+ * Most that the wish for different zones may stretch a peer's share, because one peer alone in its zone must not become a replica of
+ * everything. Where zones are too few to keep owners apart, such a peer is not stretched at all.
+ */
 const ZONE_STRETCH_PER_MILLE = 1500
 
 /** What decides capacities; one entry per peer in each list. */
@@ -52,7 +55,10 @@ export function capacities(question: CapacityQuestion): number[] {
 
 /** Grows from the usual slack to the one for zones while the largest shared zone grows from a quarter to three quarters of all partitions. */
 function slackPerMille({ zones, partitions, owners, ownersPerZone }: CapacityQuestion, shares: readonly number[]): number {
-  const sizes = zoneTotals(zones, zones.map(() => 1))
+  const sizes = zoneTotals(
+    zones,
+    zones.map(() => 1)
+  )
   if (sizes.length * ownersPerZone <= owners) return SLACK_PER_MILLE
   const largest = Math.max(0, ...zoneTotals(zones, shares).filter((_, zone) => at(sizes, zone) > 1))
   const usable = ownersPerZone * partitions * UNIT
@@ -67,20 +73,33 @@ function durableShares(question: CapacityQuestion): number[] {
   const fair = pour(partitions * owners * UNIT, weights, everything)
   const needed = durableOwners * partitions * UNIT
   if (sumWhere(fair, durable) >= needed) return fair
-  const lasting = pour(needed, weights, everything.map((most, peer) => (durable[peer] === true ? most : 0)))
-  const others = pour(partitions * owners * UNIT - needed, weights, everything.map((most, peer) => (durable[peer] === true ? 0 : most)))
+  const lasting = pour(
+    needed,
+    weights,
+    everything.map((most, peer) => (durable[peer] === true ? most : 0))
+  )
+  const others = pour(
+    partitions * owners * UNIT - needed,
+    weights,
+    everything.map((most, peer) => (durable[peer] === true ? 0 : most))
+  )
   return lasting.map((share, peer) => share + at(others, peer))
 }
 
 /** Shares in which no zone has more than it can use, as far as the stretch of the other zones' peers allows. */
 function zonedShares(question: CapacityQuestion, shares: readonly number[]): number[] {
-  const { zones, partitions, ownersPerZone } = question
+  const { zones, partitions, owners, ownersPerZone } = question
   const usable = ownersPerZone * partitions * UNIT
   const before = zoneTotals(zones, shares)
+  const sizes = zoneTotals(
+    zones,
+    zones.map(() => 1)
+  )
+  const stretches = (peer: number): boolean => sizes.length >= owners || at(sizes, at(zones, peer)) > 1
   const total = sum(before)
   const full = new Set<number>()
   for (;;) {
-    const room = shares.map((share, peer) => (full.has(at(zones, peer)) ? 0 : stretched(share, partitions)))
+    const room = shares.map((share, peer) => (full.has(at(zones, peer)) ? 0 : stretches(peer) ? stretched(share, partitions) : share))
     const poured = pour(total - full.size * usable, shares, room)
     const overfull = zoneTotals(zones, poured).findIndex(share => share > usable)
     if (overfull < 0) return full.size === 0 ? [...shares] : withFullZones({ shares, zones, poured, before, full, usable, partitions })
@@ -121,7 +140,10 @@ function pour(total: number, weights: readonly number[], maxima: readonly number
   const level = weights.map(() => -1)
   let rest = total
   for (;;) {
-    const open = sumWhere(weights, level.map(share => share < 0))
+    const open = sumWhere(
+      weights,
+      level.map(share => share < 0)
+    )
     const reached = level.flatMap((share, peer) => (share < 0 && at(weights, peer) * rest >= at(maxima, peer) * open ? [peer] : []))
     if (reached.length === 0) return level.map((share, peer) => (share < 0 ? Math.floor((at(weights, peer) * rest) / open) : share))
     for (const peer of reached) {

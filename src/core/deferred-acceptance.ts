@@ -115,7 +115,11 @@ class ProposalBook {
     for (;;) {
       let child = slot * 2 + 1
       if (child >= this.#partitions.length) break
-      if (child + 1 < this.#partitions.length && this.#isNearer(child, this.#partitions[child + 1] as number, this.#distances[child + 1] as number)) child++
+      if (
+        child + 1 < this.#partitions.length &&
+        this.#isNearer(child, this.#partitions[child + 1] as number, this.#distances[child + 1] as number)
+      )
+        child++
       if (this.#isNearer(child, partition, distance)) break
       this.#move(child, slot)
       slot = child

@@ -72,7 +72,10 @@ export class Placement {
 
   /** True when `peer` would be one more owner with at most `perZone` owners in its zone. */
   fits(peer: number, partition: number, perZone: number): boolean {
-    return !this.owns(peer, partition) && (perZone >= this.peers.owners || this.countInZone(partition, this.peers.zones[peer] as number) < perZone)
+    return (
+      !this.owns(peer, partition) &&
+      (perZone >= this.peers.owners || this.countInZone(partition, this.peers.zones[peer] as number) < perZone)
+    )
   }
 
   add(peer: number, partition: number): void {

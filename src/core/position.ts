@@ -27,8 +27,10 @@ export function position(key: Uint8Array): Position {
  * @throws `ERR_OPTIONS` when `partitions` is not a power of two up to 65,536, or the position is not 16 bytes.
  */
 export function partitionOf(position: Position, partitions: number): number {
-  if (!isPartitionCount(partitions)) throw new StoreError('ERR_OPTIONS', `partitions must be a power of two up to ${partitionsMax}, got ${partitions}`)
-  if (position.length !== positionBytes) throw new StoreError('ERR_OPTIONS', `a position has ${positionBytes} bytes, got ${position.length}`)
+  if (!isPartitionCount(partitions))
+    throw new StoreError('ERR_OPTIONS', `partitions must be a power of two up to ${partitionsMax}, got ${partitions}`)
+  if (position.length !== positionBytes)
+    throw new StoreError('ERR_OPTIONS', `a position has ${positionBytes} bytes, got ${position.length}`)
   return leadingBits(position, 31 - Math.clz32(partitions))
 }
 

@@ -59,19 +59,27 @@ export function checkedOptions(options: RingOptions): Required<RingOptions> {
     throw refused(`partitions must be a power of two in ${partitionsMin}..${partitionsMax}, got ${partitions}`)
   }
   if (!isWithin(replicas, 1, replicasMax)) throw refused(`replicas must be an integer in 1..${replicasMax}, got ${replicas}`)
-  if (!isWithin(durableOwners, 0, replicas)) throw refused(`durableOwners must be an integer in 0..replicas (${replicas}), got ${durableOwners}`)
+  if (!isWithin(durableOwners, 0, replicas))
+    throw refused(`durableOwners must be an integer in 0..replicas (${replicas}), got ${durableOwners}`)
   return { cluster, partitions, replicas, durableOwners }
 }
 
 function checkMember(member: RingMember): void {
   const { peerId, weight, zone } = member
-  if (typeof peerId !== 'string' || peerId.length === 0 || peerId.length > peerIdBytesMax) throw refused(`a peer id must be a text of 1..${peerIdBytesMax} characters`)
+  if (typeof peerId !== 'string' || peerId.length === 0 || peerId.length > peerIdBytesMax)
+    throw refused(`a peer id must be a text of 1..${peerIdBytesMax} characters`)
   if (!isWithin(weight, 0, weightMax)) throw refused(`the weight of ${peerId} must be an integer in 0..${weightMax}, got ${weight}`)
   if (zone !== undefined && !isName(zone)) throw refused(`the zone of ${peerId} must be a text of 1..${nameBytesMax} bytes of UTF-8`)
 }
 
 function isName(text: string): boolean {
-  return typeof text === 'string' && text.length > 0 && text.length <= nameBytesMax && !/\p{Surrogate}/u.test(text) && encodeUtf8(text).length <= nameBytesMax
+  return (
+    typeof text === 'string' &&
+    text.length > 0 &&
+    text.length <= nameBytesMax &&
+    !/\p{Surrogate}/u.test(text) &&
+    encodeUtf8(text).length <= nameBytesMax
+  )
 }
 
 function isWithin(value: number, least: number, most: number): boolean {

@@ -13,14 +13,18 @@ export function ringWarnings(members: readonly RingMember[], options: Required<R
 function memberWarnings(members: readonly RingMember[], options: Required<RingOptions>): string[] {
   if (members.length === 0) return ['No member stores data (all weights are 0 or there are no members), so no partition has an owner.']
   if (members.length >= options.replicas) return []
-  return [`Only ${counted(members.length, 'member stores', 'members store')} data, so partitions have ${counted(members.length, 'owner', 'owners')} instead of ${options.replicas}.`]
+  return [
+    `Only ${counted(members.length, 'member stores', 'members store')} data, so partitions have ${counted(members.length, 'owner', 'owners')} instead of ${options.replicas}.`
+  ]
 }
 
 function durableWarnings(members: readonly RingMember[], options: Required<RingOptions>): string[] {
   const durable = members.filter(member => member.durable).length
   if (members.length === 0 || durable >= options.durableOwners) return []
   if (durable === 0) return ['No member is durable: when all tabs are closed, nobody keeps the data.']
-  return [`Only ${counted(durable, 'member is', 'members are')} durable, so partitions have ${durable} durable owners at most instead of ${options.durableOwners}.`]
+  return [
+    `Only ${counted(durable, 'member is', 'members are')} durable, so partitions have ${durable} durable owners at most instead of ${options.durableOwners}.`
+  ]
 }
 
 function zoneWarnings(members: readonly RingMember[], placement: Placement): string[] {

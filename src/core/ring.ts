@@ -82,7 +82,8 @@ class ComputedRing implements Ring {
 
   owners(partition: number): readonly PeerId[] {
     const owners = this.#owners[partition]
-    if (owners === undefined) throw new StoreError('ERR_OPTIONS', `partition must be an integer in 0..${this.partitions - 1}, got ${partition}`)
+    if (owners === undefined)
+      throw new StoreError('ERR_OPTIONS', `partition must be an integer in 0..${this.partitions - 1}, got ${partition}`)
     return owners
   }
 

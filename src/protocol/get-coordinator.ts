@@ -12,7 +12,7 @@ import { emptyRecord, mergeRecords, type StoredRecord } from '../core/record.ts'
 import type { Effect } from './effect.ts'
 import type { FailureDetector } from './failure-detector.ts'
 import type { Instant } from './instant.ts'
-import type { Fetched } from './message.ts'
+import type { Fetch, Fetched } from './message.ts'
 import { staleReplicas } from './read-repair.ts'
 import { firstReachable, partitionOfKey, waits, type Routing } from './routing.ts'
 import type { Tokens } from './tokens.ts'
@@ -101,6 +101,12 @@ export class GetCoordinator {
     this.#judge(now, pending, effects)
   }
 
+  /** A fetch did not even leave. */
+  unsent(now: Instant, peer: PeerId, message: Fetch, effects: Effect[]): void {
+    const pending = this.#pending.get(message.id)
+    if (pending?.tally.pending.includes(peer) === true) this.#gaveUp(now, pending, peer, effects)
+  }
+
   /** A peer is back: a get that is short of answers asks it. */
   reachable(now: Instant, effects: Effect[]): void {
     for (const pending of this.#pending.values()) if (!pending.settled) this.#refill(now, pending, effects)
@@ -154,7 +160,7 @@ export class GetCoordinator {
   }
 
   #judge(now: Instant, pending: PendingGet, effects: Effect[]): void {
-    if (!pending.settled && countedReplies(pending) >= pending.r) this.#settle(pending, 'ok', effects)
+    if (!pending.settled && this.#countedReplies(pending) >= pending.r) this.#settle(pending, 'ok', effects)
     if (pending.tally.pending.length > 0) return
     if (pending.settled) return this.#finish(pending, effects)
     if (this.#askEmptyHanded(now, pending, effects)) return
@@ -194,23 +200,29 @@ export class GetCoordinator {
     }
   }
 
+  /**
+   * Replies that count towards R: those of owners that are up and of holders. Empty fallbacks and joining owners count only once one of the
+   * former is there and no such owner may still answer. Where all owners are joining, they are all there is.
+   */
+  #countedReplies({ owners, replies, tally }: PendingGet): number {
+    const { routing } = this.#parts
+    const up = owners.filter(owner => !routing.isJoining(owner))
+    const complete = up.length > 0 ? up : owners
+    let counted = 0
+    let empty = 0
+    for (const [peer, record] of replies) {
+      if (complete.includes(peer) || (record !== undefined && !owners.includes(peer))) counted += 1
+      else empty += 1
+    }
+    const ownerMayAnswer = tally.pending.some(peer => complete.includes(peer))
+    return counted > 0 && !ownerMayAnswer ? counted + empty : counted
+  }
+
   #forget(id: number): void {
     const pending = this.#pending.get(id)
     if (pending !== undefined) this.#ids.delete(pending.call)
     this.#pending.delete(id)
   }
-}
-
-/** Replies that count towards R: those of owners and holders; empty fallbacks once one of the former is there and no owner may still answer. */
-function countedReplies(pending: PendingGet): number {
-  let counted = 0
-  let empty = 0
-  for (const [peer, record] of pending.replies) {
-    if (record !== undefined || pending.owners.includes(peer)) counted += 1
-    else empty += 1
-  }
-  const ownerMayAnswer = pending.tally.pending.some(peer => pending.owners.includes(peer))
-  return counted > 0 && !ownerMayAnswer ? counted + empty : counted
 }
 
 function mergedReplies(pending: PendingGet): StoredRecord {

@@ -12,14 +12,14 @@ import { handoffBytesMax, hintBatchMax, hintBytesPerTargetMax } from '../core/li
 import { recordHash, valueBytes, type StoredRecord } from '../core/record.ts'
 import type { BatchOperation, Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
-import type { HandedOff } from './message.ts'
+import type { HandedOff, Handoff } from './message.ts'
 import type { Replica, RowChange } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
 import { decodeNumber, encodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
-/** Silence after which a delivery counts as lost, and the pause after a refused one. */
-const deliveryWaitMs = { silence: 10_000, pause: 2_000 } as const
+/** Silence after which a delivery counts as lost, and the pauses after a refused one and after one that could not leave. */
+const deliveryWaitMs = { silence: 10_000, pause: 2_000, unsent: 200 } as const
 
 interface Hint {
   readonly key: Uint8Array
@@ -65,6 +65,11 @@ export class HintedHandoff {
   /** Hints waiting, by target. */
   waiting(): readonly { readonly target: PeerId; readonly count: number; readonly bytes: number }[] {
     return [...this.#targets].filter(([, target]) => target.hints.size > 0).map(([peer, target]) => ({ target: peer, count: target.hints.size, bytes: target.bytes }))
+  }
+
+  /** True while hints for `peer` wait. */
+  has(peer: PeerId): boolean {
+    return (this.#targets.get(peer)?.hints.size ?? 0) > 0
   }
 
   /** True when a hint of `bytes` for `peer` would exceed its bound: the fallback then refuses, it never drops. */
@@ -124,6 +129,14 @@ export class HintedHandoff {
     for (const entry of stored) this.#delivered(now, from, entry, effects)
     if (stored.length < delivery.sent.length) this.#pause(now, from)
     this.pump(now, effects)
+  }
+
+  /** A delivery did not even leave: it is tried again soon. */
+  unsent(now: Instant, message: Handoff): void {
+    const delivery = this.#deliveries.get(message.id)
+    if (delivery === undefined) return
+    this.#finish(delivery)
+    this.#pause(now, delivery.target, deliveryWaitMs.unsent)
   }
 
   unreachable(now: Instant, peer: PeerId, effects: Effect[]): void {
@@ -294,10 +307,10 @@ export class HintedHandoff {
     if (target !== undefined) target.delivery = undefined
   }
 
-  #pause(now: Instant, peer: PeerId): void {
+  #pause(now: Instant, peer: PeerId, ms: number = deliveryWaitMs.pause): void {
     const target = this.#targets.get(peer)
     if (target === undefined) return
-    target.pausedUntilMs = now.ms + deliveryWaitMs.pause
+    target.pausedUntilMs = now.ms + ms
     this.#due.add(target.pausedUntilMs, { target: peer, delivery: 0 })
   }
 }

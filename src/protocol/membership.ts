@@ -45,6 +45,8 @@ export interface MembershipParts {
   readonly view: MembershipView
   /** Peers with an open connection. */
   connectedPeers(): readonly PeerId[]
+  /** Views were exchanged with a member for the first time while this peer is joining: it knows the ring. */
+  met(now: Instant, effects: Effect[]): void
   /** Called after the view changed. */
   changed(now: Instant, peers: readonly PeerId[], effects: Effect[]): void
   /** Another process used this storage's identity later than this one knew: its replica id is not safe any more. */
@@ -177,9 +179,11 @@ export class Membership implements StorageClient {
   /** Sends what the other lacks and asks for what it has newer. */
   #summaryArrived(from: PeerId, summary: ViewSummary, effects: Effect[]): void {
     const theirs = new Map(summary.entries.map(entry => [entry.peerId, entry]))
-    const lacking = this.#view.all().filter(record => order(theirs.get(record.peerId), record) <= 0)
+    const lacking = this.#view.all().filter(record => order(theirs.get(record.peerId), record) < 0)
     const wanted = summary.entries.filter(entry => order(entry, this.#view.get(entry.peerId)) > 0).map(entry => entry.peerId)
-    if (lacking.length > 0) send(effects, from, { type: 'view-records', records: lacking })
+    // Same versions under different digests: some peer said one version twice, and only the records themselves can tell.
+    const told = lacking.length + wanted.length === 0 ? this.#view.all() : lacking
+    if (told.length > 0) send(effects, from, { type: 'view-records', records: told })
     if (wanted.length > 0) send(effects, from, { type: 'view-request', peers: wanted })
   }
 
@@ -195,9 +199,9 @@ export class Membership implements StorageClient {
     this.#agreed(now, effects)
   }
 
-  /** The first exchange with any member ends joining: from then on this peer knows the ring. */
+  /** After the first exchange with any member a joining peer knows the ring. */
   #agreed(now: Instant, effects: Effect[]): void {
-    if (this.#own.status === 'joining') this.setStatus(now, 'up', effects)
+    if (this.#own.status === 'joining') this.#parts.met(now, effects)
   }
 
   /** Merges checked records. */

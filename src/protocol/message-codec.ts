@@ -32,7 +32,9 @@ const FIELDS: { readonly [Type in Message['type']]: number } = {
   'view-digest': 12,
   'view-summary': 13,
   'view-request': 14,
-  'view-records': 15
+  'view-records': 15,
+  'transfer-query': 16,
+  'transfer-done': 17
 }
 
 /** Appends `message`, without a length prefix. */
@@ -44,7 +46,7 @@ export function writeMessage(out: Writer, message: Message): void {
 export function readMessage(bytes: Uint8Array): Message {
   const reader = new Reader(bytes)
   const field = reader.field()
-  if (field < 1 || field > 15) throw new StoreError('ERR_WIRE_UNSUPPORTED', `The other peer sent a message of unknown type ${field}.`)
+  if (field < 1 || field > 17) throw new StoreError('ERR_WIRE_UNSUPPORTED', `The other peer sent a message of unknown type ${field}.`)
   const message = readBody(field, reader.message(frameBytesMax))
   reader.finish()
   return message
@@ -82,6 +84,9 @@ function writeBody(out: Writer, message: Message): void {
       return out.uint(1, message.id)
     case 'view-digest':
       return out.hex(1, message.digest)
+    case 'transfer-query':
+    case 'transfer-done':
+      return out.hex(1, message.ring)
     case 'view-summary':
       for (const entry of message.entries) out.message(1, body => writeViewEntry(body, entry))
       return
@@ -117,13 +122,15 @@ function readBody(field: number, reader: Reader): Message {
     case 11:
       return { type: 'pong', id: readId(reader) }
     case 12:
-      return readViewDigest(reader)
+      return { type: 'view-digest', digest: readDigest(reader) }
     case 13:
       return readViewSummary(reader)
     case 14:
       return { type: 'view-request', peers: readPeerList(reader) }
-    default:
+    case 15:
       return readViewRecords(reader)
+    default:
+      return { type: field === 16 ? 'transfer-query' : 'transfer-done', ring: readDigest(reader) }
   }
 }
 
@@ -289,14 +296,14 @@ function readId(reader: Reader): number {
   return id
 }
 
-function readViewDigest(reader: Reader): Message {
+function readDigest(reader: Reader): string {
   let digest = ''
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) digest = reader.hex(8)
     else reader.unknown(field)
   }
-  need(digest !== '', 'a view digest')
-  return { type: 'view-digest', digest }
+  need(digest !== '', 'a digest')
+  return digest
 }
 
 function writeViewEntry(out: Writer, entry: ViewSummary['entries'][number]): void {

@@ -127,6 +127,18 @@ export interface ViewRecords {
   readonly records: readonly MemberRecord[]
 }
 
+/** "Have you given me all that I am to own in this ring?" A joining peer asks every member. */
+export interface TransferQuery {
+  readonly type: 'transfer-query'
+  readonly ring: string
+}
+
+/** "I have, for this ring." Sent when it is so, perhaps long after the query. */
+export interface TransferDone {
+  readonly type: 'transfer-done'
+  readonly ring: string
+}
+
 export type Message =
   | ForwardPut
   | PutResult
@@ -143,3 +155,5 @@ export type Message =
   | ViewSummary
   | ViewRequest
   | ViewRecords
+  | TransferQuery
+  | TransferDone

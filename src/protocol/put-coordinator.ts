@@ -16,7 +16,7 @@ import type { Effect } from './effect.ts'
 import type { FailureDetector } from './failure-detector.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
-import type { PutStatus, Replicated } from './message.ts'
+import type { PutStatus, Replicate, Replicated } from './message.ts'
 import type { Replica } from './replica.ts'
 import type { ReplicaOperations } from './replica-operation.ts'
 import { firstReachable, partitionOfKey, waits, type Routing } from './routing.ts'
@@ -128,6 +128,12 @@ export class PutCoordinator {
     coordination.tally = acknowledge(coordination.tally, from)
     if (from === this.#parts.routing.self) this.#replicate(now, coordination, effects)
     this.#judge(now, coordination, effects)
+  }
+
+  /** A replica write did not even leave. */
+  unsent(now: Instant, peer: PeerId, message: Replicate, effects: Effect[]): void {
+    const coordination = this.#active.get(message.id)
+    if (coordination?.tally.pending.includes(peer) === true) this.#gaveUp(now, coordination, peer, effects)
   }
 
   /** An owner is back: a put that still waits asks it. */

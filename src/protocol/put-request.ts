@@ -11,7 +11,7 @@ import type { PeerId, RequestId } from '../core/identifiers.ts'
 import type { Effect } from './effect.ts'
 import type { FailureDetector } from './failure-detector.ts'
 import type { Instant } from './instant.ts'
-import type { PutResult, PutStatus } from './message.ts'
+import type { ForwardPut, PutResult, PutStatus } from './message.ts'
 import type { CoordinatedResult, PutCoordinator } from './put-coordinator.ts'
 import { firstReachable, partitionOfKey, waits, type Routing } from './routing.ts'
 import type { Tokens } from './tokens.ts'
@@ -94,6 +94,15 @@ export class PutRequests {
     this.#forwards.delete(message.id)
     pending.forwards.delete(message.id)
     this.#answered(now, pending, from, message, effects)
+  }
+
+  /** A forward did not even leave: nothing can have happened there. */
+  unsent(now: Instant, message: ForwardPut, effects: Effect[]): void {
+    const pending = this.#forwards.get(message.id)
+    if (pending === undefined) return
+    this.#forwards.delete(message.id)
+    pending.forwards.delete(message.id)
+    if (!pending.coordinating) this.#next(now, pending, effects)
   }
 
   reachable(now: Instant, effects: Effect[]): void {

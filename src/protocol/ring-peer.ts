@@ -75,13 +75,22 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#puts = new PutRequests({ ...parts, coordinator: this.#putCoordinator })
     this.#gets = new GetCoordinator(parts)
     this.#server = new ReplicaServer({ ...parts, hints: this.#hints, coordinator: this.#putCoordinator })
-    this.#transfer = new Transfer({ ...parts, hints: this.#hints }, options.settledRing)
+    this.#transfer = new Transfer(
+      {
+        ...parts,
+        hints: this.#hints,
+        reachableMembers: () => this.#ring.members.map(({ peerId }) => peerId).filter(peer => peer !== this.self && this.isReachable(peer)),
+        complete: (now, effects) => this.#membership.setStatus(now, 'up', effects)
+      },
+      options.settledRing
+    )
     this.#replica.counted(options.rows)
     this.#membership = new Membership({
       ...options,
       cluster: configuration.cluster,
       tokens: this.#tokens,
       connectedPeers: () => this.#detector.connectedPeers(),
+      met: (now, effects) => this.#transfer.awaitCompletion(now, effects),
       changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
     })
@@ -122,6 +131,14 @@ export class RingPeer implements Machine, StorageClient, Routing {
       if (!isStoreError(error)) throw error
       effects.push({ kind: 'report', event: { type: 'counted', name: `refused.${error.code}` } })
     }
+  }
+
+  /** A message could not even be sent: whoever waits for its answer need not wait. */
+  unsent(now: Instant, to: PeerId, message: Message, effects: Effect[]): void {
+    if (message.type === 'replicate') this.#putCoordinator.unsent(now, to, message, effects)
+    else if (message.type === 'fetch') this.#gets.unsent(now, to, message, effects)
+    else if (message.type === 'forward-put') this.#puts.unsent(now, message, effects)
+    else if (message.type === 'handoff') this.#hints.unsent(now, message)
   }
 
   /** A connection to an admitted peer opened; `member` is the record of its hello. */
@@ -171,6 +188,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   written(now: Instant, token: number, effects: Effect[]): void {
     this.#tokens.release(token).written(now, token, effects)
+    this.#transfer.answerAskers(effects)
     if (this.#leaving) this.#finishLeaving(now, effects)
   }
 
@@ -185,6 +203,10 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   isReachable(peer: PeerId): boolean {
     return peer === this.self || this.#detector.isReachable(peer)
+  }
+
+  isJoining(peer: PeerId): boolean {
+    return this.view.get(peer)?.status === 'joining'
   }
 
   opinion(peer: PeerId): 'self' | 'reachable' | 'suspect' | 'unknown' {
@@ -221,6 +243,9 @@ export class RingPeer implements Machine, StorageClient, Routing {
         return this.#puts.putResult(now, from, message, effects)
       case 'handed-off':
         return this.#hints.handedOff(now, from, message, effects)
+      case 'transfer-query':
+      case 'transfer-done':
+        return this.#transfer.receive(now, from, message, effects)
       case 'ping':
         effects.push({ kind: 'send', to: from, lane: 'request', message: { type: 'pong', id: message.id } })
         return
@@ -237,7 +262,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   }
 
   #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
-    return [this.#gets, this.#putCoordinator, this.#puts, this.#detector, this.#hints, this.#membership]
+    return [this.#gets, this.#putCoordinator, this.#puts, this.#detector, this.#hints, this.#membership, this.#transfer]
   }
 
   #reachability(now: Instant, peer: PeerId, reachable: boolean, effects: Effect[]): void {

@@ -14,6 +14,8 @@ export interface Routing {
   ring(): Ring
   /** True for this peer itself and for peers that answer. */
   isReachable(peer: PeerId): boolean
+  /** True for a member that has not got all that it owns yet. */
+  isJoining(peer: PeerId): boolean
 }
 
 export function partitionOfKey(ring: Ring, key: Uint8Array): number {

@@ -11,6 +11,7 @@ import { encodeUtf8 } from '../core/codec.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
+import type { TransferDone, TransferQuery } from './message.ts'
 import { partitionOfKey, type Routing } from './routing.ts'
 import { keyOfRow, metaKey, prefixes } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
@@ -18,10 +19,17 @@ import type { Tokens } from './tokens.ts'
 /** Meta row with the digest of the last ring whose change was worked through. */
 export const settledRingKey: Uint8Array = metaKey('settled-ring')
 
+/** How often a joining peer asks again. */
+const queryEveryMs = 500
+
 export interface TransferParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly hints: HintedHandoff
+  /** Members of the ring that can be reached, without this peer. */
+  reachableMembers(): readonly PeerId[]
+  /** This peer has everything that it owns in the current ring. */
+  complete(now: Instant, effects: Effect[]): void
 }
 
 export class Transfer implements StorageClient {
@@ -32,6 +40,11 @@ export class Transfer implements StorageClient {
   #settledDigest: string
   #pass = 0
   #running = false
+  /** Peers that asked whether they have got everything, and in which ring. */
+  readonly #askers = new Map<PeerId, string>()
+  /** While this peer is joining: who has given it everything in which ring. */
+  readonly #givers = new Map<PeerId, string>()
+  #queryAtMs = Number.POSITIVE_INFINITY
 
   /** `settledDigest` as read from {@link settledRingKey}, empty in a new storage. */
   constructor(parts: TransferParts, settledDigest: string) {
@@ -51,6 +64,60 @@ export class Transfer implements StorageClient {
     this.#running = ring.digest !== this.#settledDigest
     if (this.#running) this.#scan(undefined, effects)
     else this.#settled = ring
+    this.answerAskers(effects)
+  }
+
+  /** This peer is joining: asks all members until each has given it what it owns. */
+  awaitCompletion(now: Instant, effects: Effect[]): void {
+    if (this.#queryAtMs !== Number.POSITIVE_INFINITY) return
+    this.#queryAtMs = now.ms
+    this.wake(now, effects)
+  }
+
+  receive(now: Instant, from: PeerId, message: TransferQuery | TransferDone, effects: Effect[]): void {
+    if (message.type === 'transfer-query') {
+      this.#askers.set(from, message.ring)
+      this.answerAskers(effects)
+    } else {
+      this.#givers.set(from, message.ring)
+      this.#judgeCompletion(now, effects)
+    }
+  }
+
+  /** Tells those who asked, and have got everything by now. */
+  answerAskers(effects: Effect[]): void {
+    if (this.#running || this.#askers.size === 0) return
+    const ring = this.#parts.routing.ring().digest
+    for (const [asker, asked] of this.#askers) {
+      if (asked !== ring || this.#parts.hints.has(asker)) continue
+      this.#askers.delete(asker)
+      effects.push({ kind: 'send', to: asker, lane: 'request', message: { type: 'transfer-done', ring } })
+    }
+  }
+
+  deadline(): number {
+    return this.#queryAtMs
+  }
+
+  wake(now: Instant, effects: Effect[]): void {
+    if (now.ms < this.#queryAtMs) return
+    this.#queryAtMs = now.ms + queryEveryMs
+    const ring = this.#parts.routing.ring().digest
+    for (const member of this.#parts.reachableMembers()) {
+      if (this.#givers.get(member) === ring) continue
+      effects.push({ kind: 'send', to: member, lane: 'request', message: { type: 'transfer-query', ring } })
+    }
+    this.#judgeCompletion(now, effects)
+  }
+
+  #judgeCompletion(now: Instant, effects: Effect[]): void {
+    if (this.#queryAtMs === Number.POSITIVE_INFINITY) return
+    const ring = this.#parts.routing.ring().digest
+    const members = this.#parts.reachableMembers()
+    if (members.length === 0 || members.some(member => this.#givers.get(member) !== ring)) return
+    this.#queryAtMs = Number.POSITIVE_INFINITY
+    this.#givers.clear()
+    this.#parts.complete(now, effects)
   }
 
   scanned(now: Instant, token: number, rows: readonly ScannedRow[], effects: Effect[]): void {
@@ -94,6 +161,7 @@ export class Transfer implements StorageClient {
     this.#settled = ring
     this.#settledDigest = ring.digest
     effects.push({ kind: 'write', batch: [{ type: 'put', key: settledRingKey, value: encodeUtf8(ring.digest) }], then: [], token: this.#parts.tokens.take(this) })
+    this.answerAskers(effects)
   }
 }
 

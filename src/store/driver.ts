@@ -11,7 +11,6 @@ import type { Metrics } from '../ports/metrics.ts'
 import type { Storage, StorageRow } from '../ports/storage.ts'
 import type { Effect, GetOutcome, ProtocolEvent, PutOutcome, StorageFailure } from '../protocol/effect.ts'
 import type { Instant } from '../protocol/instant.ts'
-import type { Message } from '../protocol/message.ts'
 import { readMessage, writeMessage } from '../protocol/message-codec.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
 import type { JoiningNetwork } from './platform.ts'
@@ -29,7 +28,8 @@ export interface DriverParts {
 
 export class Driver {
   readonly #parts: DriverParts
-  readonly #own: Message[] = []
+  /** Steps that follow from the last one, in order. */
+  readonly #following: ((now: Instant, effects: Effect[]) => void)[] = []
   readonly #underway = new Set<Promise<void>>()
   #stepping = false
   #stopped = false
@@ -46,7 +46,7 @@ export class Driver {
     const effects: Effect[] = []
     const answer = step(this.#now(), effects)
     this.#perform(effects)
-    this.#deliverOwn()
+    this.#follow()
     this.#schedule()
     return answer
   }
@@ -95,20 +95,22 @@ export class Driver {
 
   #send({ to, lane, message }: Extract<Effect, { kind: 'send' }>): void {
     if (to === this.#parts.peer.self) {
-      this.#own.push(message)
+      this.#following.push((now, effects) => this.#parts.peer.receive(now, to, message, effects))
       return
     }
     const sent = this.#parts.network.send(to, lane, out => writeMessage(out, message))
-    if (!sent) this.#parts.metrics.count('network.unsent')
+    if (sent) return
+    this.#parts.metrics.count('network.unsent')
+    this.#following.push((now, effects) => this.#parts.peer.unsent(now, to, message, effects))
   }
 
-  /** Delivers what the peer sent to itself, in order, each as a step of its own. */
-  #deliverOwn(): void {
+  /** Takes the steps that follow: what the peer sent to itself, and what could not be sent. */
+  #follow(): void {
     if (this.#stepping) return
     this.#stepping = true
-    for (let message = this.#own.shift(); message !== undefined; message = this.#own.shift()) {
+    for (let step = this.#following.shift(); step !== undefined; step = this.#following.shift()) {
       const effects: Effect[] = []
-      this.#parts.peer.receive(this.#now(), this.#parts.peer.self, message, effects)
+      step(this.#now(), effects)
       this.#perform(effects)
     }
     this.#stepping = false

@@ -33,11 +33,17 @@ function rival(owners: (peers: readonly string[]) => rivals.Owners): Candidate {
 
 /** Rivals at Q = 1024, all with N = 3 and equal peers. */
 function rivalsAt(partitions: number): [string, Candidate][] {
-  const capacity = (peers: readonly string[], percent: number): number => Math.ceil(((partitions * REPLICAS) / peers.length) * (1 + percent / 100))
+  const capacity = (peers: readonly string[], percent: number): number =>
+    Math.ceil(((partitions * REPLICAS) / peers.length) * (1 + percent / 100))
   const rendezvous = (percent: number): Candidate =>
     rival(peers => {
       const scores = rivals.rendezvousScores(peers, partitions)
-      return rivals.deferredAcceptance(rivals.inOrder(scores), REPLICAS, capacity(peers, percent), (partition, peer) => scores[partition]?.[peer] ?? 0)
+      return rivals.deferredAcceptance(
+        rivals.inOrder(scores),
+        REPLICAS,
+        capacity(peers, percent),
+        (partition, peer) => scores[partition]?.[peer] ?? 0
+      )
     })
   const clockwise = rival(peers => {
     const walks = rivals.clockwiseWalks(peers, partitions, 256)
@@ -48,11 +54,14 @@ function rivalsAt(partitions: number): [string, Candidate][] {
   return [
     ['plain walk, 64 tokens (no partitions)', walk(64)],
     ['plain walk, 256 tokens (no partitions)', walk(256)],
-    ['walk with bounded loads, +5 %', rival(peers => rivals.boundedWalk(rivals.clockwiseWalks(peers, partitions, 64), REPLICAS, capacity(peers, 5)))],
+    [
+      'walk with bounded loads, +5 %',
+      rival(peers => rivals.boundedWalk(rivals.clockwiseWalks(peers, partitions, 64), REPLICAS, capacity(peers, 5)))
+    ],
     ['rendezvous, top N', rival(peers => rivals.firstOf(rivals.inOrder(rivals.rendezvousScores(peers, partitions)), REPLICAS))],
     ['deferred acceptance, exact capacity', rendezvous(0)],
     ['deferred acceptance, clockwise, +5 %', clockwise],
-    ['canonical balanced table', rival(peers => rivals.dealtTable(peers, partitions, REPLICAS))]
+    ['sorted list dealt in turn', rival(peers => rivals.dealtTable(peers, partitions, REPLICAS))]
   ]
 }
 
@@ -72,8 +81,13 @@ function cell({ maxToMean, joinRatio, leaveRatio, quorumsLostPercent, ms }: Meas
 }
 
 function printMeasures(title: string, candidates: readonly [string, Candidate][]): void {
-  print(`\n## ${title}\nmax/mean load · moved on join ÷ minimum · moved on leave ÷ minimum · % of partitions losing a quorum of owners · ms to compute\n`)
-  printRows(['function', ...SIZES.map(size => `S=${size}`)], candidates.map(([name, candidate]) => [name, ...SIZES.map(size => cell(measure(candidate, size, seeds)))]))
+  print(
+    `\n## ${title}\nmax/mean load · moved on join ÷ minimum · moved on leave ÷ minimum · % of partitions losing a quorum of owners · ms to compute\n`
+  )
+  printRows(
+    ['function', ...SIZES.map(size => `S=${size}`)],
+    candidates.map(([name, candidate]) => [name, ...SIZES.map(size => cell(measure(candidate, size, seeds)))])
+  )
 }
 
 /** A run of memberships, and what each step moves beside the minimum. */
@@ -94,7 +108,16 @@ function claimRow(name: string, steps: readonly (readonly string[])[], describe:
     full = Math.max(full, Math.max(...loadsOf(after).values()) / (after.flat().length / peers.length))
   }
   const violations = tables.map(table => table.filter(owners => crowded(owners, describe)).length)
-  return [name, String(moved), least.toFixed(0), (moved / least).toFixed(2), worst.toFixed(2), quorums.toFixed(1), full.toFixed(2), String(Math.max(...violations))]
+  return [
+    name,
+    String(moved),
+    least.toFixed(0),
+    (moved / least).toFixed(2),
+    worst.toFixed(2),
+    quorums.toFixed(1),
+    full.toFixed(2),
+    String(Math.max(...violations))
+  ]
 }
 
 function crowded(owners: readonly string[], describe: Describe): boolean {
@@ -105,19 +128,25 @@ function crowded(owners: readonly string[], describe: Describe): boolean {
 function printClaims(): void {
   const names = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, index) => `claim.${from + index}`)
   const growing = (from: number, to: number): string[][] => Array.from({ length: to - from + 1 }, (_, step) => names(0, from + step))
-  const inZones = (zones: number): Describe => peer => ({ zone: `zone ${indexOf(peer) % zones}` })
-  const replaced = [0, 1, 2, 3].map(done => [...names(0, 12).filter(peer => indexOf(peer) % 4 > 0 || indexOf(peer) >= done * 4), ...names(12, 12 + done * 4).filter(peer => indexOf(peer) % 4 === 0)])
-  print('\n## Sequences of changes, Q=1024, N=3 (Riak\'s claim problems)\n')
+  const inZones =
+    (zones: number): Describe =>
+    peer => ({ zone: `zone ${indexOf(peer) % zones}` })
+  const zoneOut = Array.from({ length: 7 }, (_, step) => [
+    ...names(0, 12).filter(peer => indexOf(peer) % 4 > 0 || indexOf(peer) >= Math.floor(step / 2) * 4),
+    ...names(12, 24).filter(peer => indexOf(peer) % 4 === 0 && indexOf(peer) < 12 + Math.ceil(step / 2) * 4)
+  ])
+  print("\n## Sequences of changes, Q=1024, N=3 (Riak's claim problems)\n")
   printRows(
     ['sequence', 'moved', 'minimum', 'ratio', 'worst step', 'worst % quorums lost', 'worst max/mean', 'most zone violations'],
     [
       claimRow('1 to 16 equal peers', growing(1, 16), () => ({})),
-      claimRow('16 to 4 equal peers', growing(4, 16).reverse(), () => ({})),
+      claimRow('16 to 4 equal peers', growing(4, 16).toReversed(), () => ({})),
       claimRow('three zones, 3 to 15 peers', growing(3, 15), inZones(3)),
-      claimRow('three zones, 15 to 3 peers', growing(3, 15).reverse(), inZones(3)),
+      claimRow('three zones, 15 to 3 peers', growing(3, 15).toReversed(), inZones(3)),
       claimRow('four zones, 4 to 16 peers', growing(4, 16), inZones(4)),
-      claimRow('four zones, 16 to 4 peers', growing(4, 16).reverse(), inZones(4)),
-      claimRow('four zones of three: one replaced, peer by peer', replaced, inZones(4))
+      claimRow('four zones, 16 to 4 peers', growing(4, 16).toReversed(), inZones(4)),
+      claimRow('four zones of three: one zone replaced, a join and a leave at a time', zoneOut, inZones(4)),
+      claimRow('four zones of three: one zone replaced at once', [zoneOut[0] ?? [], zoneOut[6] ?? []], inZones(4))
     ]
   )
 }
@@ -130,16 +159,33 @@ function efficiency(loads: readonly number[]): number {
 function printFigure8(): void {
   const tokens = [8, 16, 32, 64, 128, 256]
   const peersOf = (seed: number): string[] => Array.from({ length: 30 }, (_, index) => `figure8.${seed}.${index}`)
-  const mean = (of: (seed: number) => number): string => (Array.from({ length: seeds }, (_, seed) => of(seed)).reduce((a, b) => a + b, 0) / seeds).toFixed(2)
+  const mean = (of: (seed: number) => number): string =>
+    (Array.from({ length: seeds }, (_, seed) => of(seed)).reduce((a, b) => a + b, 0) / seeds).toFixed(2)
   const ofOwners = (owners: rivals.Owners): number => efficiency([...loadsOf(owners.map(row => row.map(String))).values()])
   const partitionsFor = (count: number): number => 2 ** Math.round(Math.log2(count * 30))
   const strategies: [string, (seed: number, count: number) => number, string][] = [
-    ['1: T random tokens, ranges between tokens', (seed, count) => efficiency(rivals.strategyOne(peersOf(seed), count, REPLICAS)), '0.52-0.96'],
-    ['2: T random tokens, equal partitions', (seed, count) => ofOwners(rivals.firstOf(rivals.clockwiseWalks(peersOf(seed), 8192, count, REPLICAS), REPLICAS)), '0.53-0.88'],
-    ['3: Q/S tokens, equal partitions', (seed, count) => ofOwners(rivals.strategyThree(peersOf(seed), count * 30, REPLICAS, seed)), '0.86-0.99'],
-    ['ours, Q the power of two nearest T x S', (seed, count) => efficiency([...loadsOf(ours(partitionsFor(count)).compute(peersOf(seed))).values()]), '-']
+    [
+      '1: T random tokens, ranges between tokens',
+      (seed, count) => efficiency(rivals.strategyOne(peersOf(seed), count, REPLICAS)),
+      '0.52-0.96'
+    ],
+    [
+      '2: T random tokens, equal partitions',
+      (seed, count) => ofOwners(rivals.firstOf(rivals.clockwiseWalks(peersOf(seed), 8192, count, REPLICAS), REPLICAS)),
+      '0.53-0.88'
+    ],
+    [
+      '3: Q/S tokens, equal partitions',
+      (seed, count) => ofOwners(rivals.strategyThree(peersOf(seed), count * 30, REPLICAS, seed)),
+      '0.86-0.99'
+    ],
+    [
+      'ours, Q the power of two nearest T x S',
+      (seed, count) => efficiency([...loadsOf(ours(partitionsFor(count)).compute(peersOf(seed))).values()]),
+      '-'
+    ]
   ]
-  print('\n## The paper\'s Figure 8: S=30, N=3, load balancing efficiency (mean/max) by tokens per peer (T), uniform keys\n')
+  print("\n## The paper's Figure 8: S=30, N=3, load balancing efficiency (mean/max) by tokens per peer (T), uniform keys\n")
   printRows(
     ['strategy', ...tokens.map(count => `T=${count}`), 'the paper, as metadata grows'],
     strategies.map(([name, of, paper]) => [name, ...tokens.map(count => mean(seed => of(seed, count))), paper])

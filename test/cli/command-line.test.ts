@@ -11,7 +11,7 @@ import { commands } from '../../src/cli/program.ts'
 import { runCommand } from './test-terminal.ts'
 
 /** Command line, and words that the complaint must have: the flag, the value, the suggestion. */
-const usageMistakes: readonly (readonly [words: readonly string[], ...mentioned: readonly string[]])[] = [
+const usageMistakes: [words: string[], ...mentioned: string[]][] = [
   [['strat'], "'strat'", 'dynamesh start'],
   [['frobnicate'], "'frobnicate'", 'start, get, put'],
   [['get'], 'get needs KEY', 'dynamesh get KEY'],

@@ -29,11 +29,13 @@ export class SmallStore {
 
   readonly peer: ControlledPeer = {
     get: async (key, options) => this.#get(key, options ?? {}),
-    put: async (key, context, value, options) => {
+    put: async (key, before, value, options) => {
       this.lastOptions.push(options ?? {})
       if (this.hold) await this.#untilAborted(options?.signal)
-      const dot = this.#write(bytesOf(key), context, bytesOf(value))
-      return { context: Buffer.from(`${dotsOf(context).join(',')},${dot}`), acknowledged: [WRITER], hinted: [], coordinator: WRITER, requestId: '0'.repeat(32), dot, w: 1, n: 1 }
+      const dot = this.#write(bytesOf(key), before, bytesOf(value))
+      const siblings = this.#siblings(bytesOf(key)).length
+      const context = Buffer.from(`${dotsOf(before).join(',')},${dot}`)
+      return { context, acknowledged: [WRITER], hinted: [], coordinator: WRITER, requestId: '0'.repeat(32), dot, siblings, w: 1, n: 1 }
     },
     delete: async (key, context) => {
       const existed = this.#siblings(bytesOf(key)).some(sibling => sibling.value !== undefined)

@@ -33,7 +33,10 @@ describe('a walk', () => {
   test('keeps its order among the others when a peer comes or goes', () => {
     const ring = createRing(peers(20), options)
     const gone = 'peer-7' as PeerId
-    const smaller = createRing(peers(20).filter(peer => peer.peerId !== gone), options)
+    const smaller = createRing(
+      peers(20).filter(peer => peer.peerId !== gone),
+      options
+    )
     const walkOf = (all: readonly PeerId[], owners: readonly PeerId[]) => all.filter(peer => !owners.includes(peer))
     for (const partition of partitionsOf(ring)) {
       const involved = [...ring.owners(partition), ...smaller.owners(partition), gone]
@@ -57,7 +60,10 @@ describe('tokens', () => {
 
 describe('a preference list', () => {
   test('has the owners first, then all other members once', () => {
-    const ring = createRing(peers(30, 'list', index => ({ weight: index % 5, zone: index % 2 === 0 ? 'even' : undefined })), options)
+    const ring = createRing(
+      peers(30, 'list', index => ({ weight: index % 5, zone: index % 2 === 0 ? 'even' : undefined })),
+      options
+    )
     for (const partition of partitionsOf(ring)) {
       const list = ring.preferenceList(partition)
       expect(list.slice(0, 3)).toEqual(ring.owners(partition))

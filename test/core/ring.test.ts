@@ -11,7 +11,11 @@ const member = fc.record({
 })
 const membership = fc.array(member, { maxLength: 24 }).map(members => peers(members.length, 'any', index => members[index] ?? {}))
 const someOptions = fc
-  .record({ partitions: fc.constantFrom(8, 16, 64, 128), replicas: fc.integer({ min: 1, max: 5 }), durable: fc.integer({ min: 0, max: 5 }) })
+  .record({
+    partitions: fc.constantFrom(8, 16, 64, 128),
+    replicas: fc.integer({ min: 1, max: 5 }),
+    durable: fc.integer({ min: 0, max: 5 })
+  })
   .map(({ partitions, replicas, durable }) => ({ cluster: 'any', partitions, replicas, durableOwners: Math.min(durable, replicas) }))
 const runs = { numRuns: 400 }
 
@@ -84,7 +88,9 @@ describe('any ring', () => {
       createRing(base, options),
       createRing(base.slice(1), options),
       ...[{ weight: 2 }, { durable: false }, { zone: 'a' }, { peerId: 'x' as PeerId }].map(change => createRing(changed(change), options)),
-      ...[{ cluster: 'other' }, { partitions: 512 }, { replicas: 2 }, { durableOwners: 2 }].map(change => createRing(base, { ...options, ...change }))
+      ...[{ cluster: 'other' }, { partitions: 512 }, { replicas: 2 }, { durableOwners: 2 }].map(change =>
+        createRing(base, { ...options, ...change })
+      )
     ].map(ring => ring.digest)
     expect(new Set(digests).size).toBe(digests.length)
     for (const digest of digests) expect(digest).toMatch(/^[0-9a-f]{16}$/)
@@ -103,7 +109,10 @@ describe('small rings', () => {
   })
 
   test('without members have no owners and say so', () => {
-    const ring = createRing(peers(2, 'idle', () => ({ weight: 0 })), options)
+    const ring = createRing(
+      peers(2, 'idle', () => ({ weight: 0 })),
+      options
+    )
     expect(ring.members).toEqual([])
     expect(ring.owners(5)).toEqual([])
     expect(ring.preferenceList(5)).toEqual([])
@@ -119,13 +128,19 @@ describe('small rings', () => {
 
 describe('durable owners', () => {
   test('one edge peer among nine tabs owns every partition', () => {
-    const ring = createRing(peers(10, 'tab', index => (index === 0 ? { weight: 4 } : { durable: false })), options)
+    const ring = createRing(
+      peers(10, 'tab', index => (index === 0 ? { weight: 4 } : { durable: false })),
+      options
+    )
     expect(ring.partitionsOf('tab-0' as PeerId).length).toBe(1024)
     expect(ring.warnings).toEqual([])
   })
 
   test('are shared by the durable peers when tabs outweigh them by far', () => {
-    const ring = createRing(peers(104, 'tab', index => ({ durable: index < 4 })), options)
+    const ring = createRing(
+      peers(104, 'tab', index => ({ durable: index < 4 })),
+      options
+    )
     const lasting = ring.members.filter(each => each.durable).map(each => ring.partitionsOf(each.peerId).length)
     expect(Math.max(...lasting)).toBeLessThanOrEqual(Math.floor((1024 / 4) * 1.065))
   })
@@ -142,7 +157,10 @@ describe('durable owners', () => {
 describe('zones', () => {
   test('each have a copy when there are N of them, also when they grow one peer at a time', () => {
     for (const count of [3, 4, 6, 7, 8, 9, 10, 11, 12, 13]) {
-      const ring = createRing(peers(count, 'zoned', index => ({ zone: `z${index % 3}` })), options)
+      const ring = createRing(
+        peers(count, 'zoned', index => ({ zone: `z${index % 3}` })),
+        options
+      )
       for (const partition of partitionsOf(ring)) expect(new Set(zonesOf(ring, partition)).size).toBe(3)
       expect(ring.warnings).toEqual([])
     }
@@ -151,7 +169,10 @@ describe('zones', () => {
   test('never have two copies of a partition when four or more zones grow one peer at a time', () => {
     for (const zones of [4, 5, 8]) {
       for (let count = zones; count <= zones * 3; count++) {
-        const ring = createRing(peers(count, 'zoned', index => ({ zone: `z${index % zones}` })), options)
+        const ring = createRing(
+          peers(count, 'zoned', index => ({ zone: `z${index % zones}` })),
+          options
+        )
         for (const partition of partitionsOf(ring)) expect(new Set(zonesOf(ring, partition)).size).toBe(3)
         expect(ring.warnings).toEqual([])
       }
@@ -159,20 +180,40 @@ describe('zones', () => {
   })
 
   test('fewer than N share the owners as evenly as they can, with a warning', () => {
-    const ring = createRing(peers(8, 'two', index => ({ zone: `z${index % 2}` })), options)
+    const ring = createRing(
+      peers(8, 'two', index => ({ zone: `z${index % 2}` })),
+      options
+    )
     for (const partition of partitionsOf(ring)) expect(new Set(zonesOf(ring, partition)).size).toBe(2)
     expect(ring.warnings).toEqual(['Only 2 zones for 3 owners, so a partition may have 2 owners in one zone.'])
   })
 
   test('of one peer do not make it a replica of everything (CASSANDRA-3810): it stays near its share, with a warning', () => {
-    const ring = createRing(peers(13, 'lone', index => ({ zone: index === 0 ? 'small' : `big ${index % 2}` })), options)
+    const ring = createRing(
+      peers(13, 'lone', index => ({ zone: index === 0 ? 'small' : `big ${index % 2}` })),
+      options
+    )
     const share = (3 * 1024) / 13
     expect(ring.partitionsOf('lone-0' as PeerId).length).toBeLessThanOrEqual(share * 1.6)
     expect(ring.warnings.join()).toMatch(/partitions have several owners in one zone.*"small"/)
   })
 
+  test('of one peer beside one zone of many leave it at its share: two zones cannot keep three owners apart anyway', () => {
+    for (const count of [4, 5, 8]) {
+      const ring = createRing(
+        peers(count, 'lone', index => ({ zone: index === 0 ? 'small' : 'big' })),
+        options
+      )
+      expect(ring.partitionsOf('lone-0' as PeerId).length).toBeLessThanOrEqual(((3 * 1024) / count) * 1.31)
+      expect(ring.partitionsOf('lone-0' as PeerId).length).toBeLessThan(1024)
+    }
+  })
+
   test('a peer without a zone shares its zone with nobody', () => {
-    const ring = createRing(peers(6, 'half', index => ({ zone: index < 2 ? 'dc' : undefined })), options)
+    const ring = createRing(
+      peers(6, 'half', index => ({ zone: index < 2 ? 'dc' : undefined })),
+      options
+    )
     for (const partition of partitionsOf(ring)) expect(zonesOf(ring, partition).filter(zone => zone === 'dc').length).toBeLessThanOrEqual(1)
     expect(ring.warnings).toEqual([])
   })

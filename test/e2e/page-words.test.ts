@@ -34,7 +34,8 @@ describe('an invite link', () => {
     [`#cluster=shop&join=${encodeURIComponent('/ip4/127.0.0.1/tcp/4001/ws')}`, 'whole peer id'],
     ['#cluster=shop&join=javascript:alert(1)', 'not an address']
   ])('%s is refused, saying why', (fragment, why) => {
-    expect(() => parseInvite(fragment)).toThrow(expect.objectContaining({ code: 'ERR_INVITE', message: expect.stringContaining(why) }))
+    expect(() => parseInvite(fragment)).toThrow(expect.objectContaining({ code: 'ERR_INVITE' }))
+    expect(() => parseInvite(fragment)).toThrow(why)
   })
 
   test('is refused wherever it was cut', () => {
@@ -237,11 +238,8 @@ describe('the database of a tab', () => {
 describe('errors', () => {
   test('say what is known about a write, and only about a write', () => {
     const error = Object.assign(new Error('Only 1 of 2.'), { code: 'ERR_WRITE_QUORUM', outcome: 'indeterminate' })
-    expect(errorWords(error, true)).toMatchObject({
-      code: 'ERR_WRITE_QUORUM',
-      message: 'Only 1 of 2.',
-      outcome: expect.stringContaining('may still appear')
-    })
+    expect(errorWords(error, true)).toMatchObject({ code: 'ERR_WRITE_QUORUM', message: 'Only 1 of 2.' })
+    expect(errorWords(error, true).outcome).toContain('may still appear')
     expect(errorWords(error, false).outcome).toBeUndefined()
   })
 

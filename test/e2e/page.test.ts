@@ -182,7 +182,7 @@ describe('everyone can use it', () => {
     )
     const nameless = controls.filter(node => String(node.name?.value ?? '').trim() === '' && node.role?.value !== 'RootWebArea')
     expect(controls.length).toBeGreaterThan(20)
-    expect(nameless.map(node => node.role?.value)).toEqual([])
+    expect(nameless.map(node => String(node.role?.value))).toEqual([])
   })
 
   test('headings go down one level at a time and there is one first', async () => {

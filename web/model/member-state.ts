@@ -1,7 +1,5 @@
 /** A member's state as one word for people and one tone for the eye. */
-import type { MemberInfo } from 'dynamesh'
-
-type ConnectionInfo = NonNullable<MemberInfo['connection']>
+import type { ConnectionInfo, MemberInfo } from 'dynamesh'
 
 export interface MemberState {
   readonly tone: 'self' | 'good' | 'busy' | 'suspect' | 'gone'

@@ -5,7 +5,7 @@ import { useActivities, usePeerView } from '../model/use-peer.ts'
 import { MemberName } from './member-badge.tsx'
 import { PlainText } from './plain-text.tsx'
 
-const linesMax = 30
+const linesMax = 14
 
 export function ActivityList() {
   const { feed } = usePeerView()
@@ -20,7 +20,7 @@ export function ActivityList() {
       {lines.length === 0 ? (
         <p class='empty'>Writes, hints, repairs and connections appear here as they happen.</p>
       ) : (
-        <ol class='activity' tabIndex={0} aria-label='Activity, newest first'>
+        <ol class='activity'>
           {lines.map(activity => (
             <ActivityLine key={activity.id} activity={activity} />
           ))}

@@ -23,21 +23,21 @@ export function KeyForm({ onOpen }: { readonly onOpen: (key: KeyName) => void })
   }
   return (
     <form class='key-form' onSubmit={openNamed}>
-      <label for='key-name' class='visually-hidden'>
-        Name of the key to open
+      <label>
+        <span class='visually-hidden'>Name of the key to open</span>
+        <input
+          id='key-name'
+          class='input'
+          placeholder='Open a key, e.g. cart:43'
+          autoComplete='off'
+          autoCapitalize='off'
+          spellcheck={false}
+          value={text}
+          onInput={event => setText(event.currentTarget.value)}
+          aria-invalid={error !== undefined}
+          aria-describedby={error === undefined ? undefined : 'key-name-error'}
+        />
       </label>
-      <input
-        id='key-name'
-        class='input'
-        placeholder='Open a key, e.g. cart:43'
-        autoComplete='off'
-        autoCapitalize='off'
-        spellcheck={false}
-        value={text}
-        onInput={event => setText(event.currentTarget.value)}
-        aria-invalid={error !== undefined}
-        aria-describedby={error === undefined ? undefined : 'key-name-error'}
-      />
       <button type='submit' class='button'>
         Open
       </button>

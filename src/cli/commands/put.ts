@@ -70,6 +70,7 @@ async function report(invocation: Invocation, terminal: Terminal, key: Uint8Arra
   }
   const hinted = result.hinted.length === 0 ? '' : `, ${result.hinted.length} of them for an owner that is away`
   terminal.note(`stored ${keyText(key)}: ${value.length} bytes on ${peers(result.acknowledged.length)}${hinted}`)
+  if (result.siblings > 1) terminal.note(`it has ${result.siblings} concurrent values now; see them with \`dynamesh get\``)
 }
 
 function peers(count: number): string {

@@ -62,12 +62,12 @@ export const startCommand: Command = {
 async function serve(peer: Peer, data: string, invocation: Invocation, terminal: Terminal): Promise<void> {
   const isJson = invocation.switch('json')
   const over = new AbortController()
+  reportEvents(peer, terminal, isJson, over.signal)
   const control = await controlServer(peer, data).catch(async (error: unknown) => {
     await peer.stop()
     throw error
   })
   try {
-    reportEvents(peer, terminal, isJson, over.signal)
     await reportReady(peer, data, invocation.list('join'), terminal, isJson)
     await untilInterrupted(terminal)
   } finally {

@@ -114,7 +114,8 @@ function parseError(body: Uint8Array): StoreError {
   const code = errorCodes().find(entry => entry.code === plain['code'])?.code ?? ('ERR_INTERNAL' satisfies ErrorCode)
   const outcome: WriteOutcome = plain['outcome'] === 'applied' || plain['outcome'] === 'indeterminate' ? plain['outcome'] : 'none'
   const details = typeof plain['details'] === 'object' && plain['details'] !== null ? (plain['details'] as Plain) : {}
-  return new StoreError(code, String(plain['message'] ?? 'The peer answered with an error that has no message.'), { outcome, details })
+  const message = typeof plain['message'] === 'string' ? plain['message'] : 'The peer answered with an error that has no message.'
+  return new StoreError(code, message, { outcome, details })
 }
 
 function parsePlain(body: Uint8Array): Plain {

@@ -48,9 +48,13 @@ export function optionsOf(head: Plain, signal: AbortSignal): DeleteOptions & { r
 
 /** A `get`'s result as a frame: the siblings' values follow the head, in order. */
 export function encodeGetResult(result: GetResult): Uint8Array {
-  const siblings = result.siblings.map(({ value, text: _, ...rest }) => ({ ...rest, bytes: value?.length ?? null }))
+  const siblings = result.siblings.map(plainSibling)
   const head = { siblings, context: toBase64Url(result.context), replied: result.replied, r: result.r, n: result.n }
   return encodeFrame(head, ...result.siblings.flatMap(sibling => (sibling.value === undefined ? [] : [sibling.value])))
+}
+
+function plainSibling({ value, writer, writerReplica, wallTimeMs, dot }: SiblingInfo): PlainSibling {
+  return { bytes: value?.length ?? null, writer, writerReplica, wallTimeMs, dot }
 }
 
 export function decodeGetResult(frame: Uint8Array): GetResult {

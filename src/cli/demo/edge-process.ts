@@ -86,7 +86,9 @@ export class EdgeProcess {
     const child = fork(programFile(), this.#words(), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     this.#child = child
     this.#relayNotes(child)
-    child.once('exit', (code, signal) => this.#exited(child, signal ?? `exit code ${code}`))
+    child.once('exit', () => {
+      if (this.#child === child) this.#child = undefined
+    })
     const ready = await firstMessage(child, this.plan.name)
     this.plan.peerId = ready.peerId
     this.addresses = ready.addresses
@@ -106,17 +108,20 @@ export class EdgeProcess {
     createInterface({ input: child.stderr, crlfDelay: Number.POSITIVE_INFINITY }).on('line', line => this.#surroundings.note(`${this.plan.name}: ${line}`))
   }
 
-  #exited(child: ChildProcess, _how: string): void {
-    if (this.#child === child) this.#child = undefined
-  }
-
   #died(how: string): void {
     if (this.#isStopping) return
     const waitMs = Math.min(restartWaitMs.last, restartWaitMs.first * 2 ** this.#deaths++)
     this.#surroundings.note(`${this.plan.name} died (${how}); it starts again in ${waitMs / 1000} s`)
-    this.#restart = setTimeout(() => {
-      this.start().catch((error: unknown) => this.#died(error instanceof Error ? error.message : String(error)))
-    }, waitMs)
+    this.#restart = setTimeout(() => void this.#startAgain(), waitMs)
+  }
+
+  async #startAgain(): Promise<void> {
+    try {
+      await this.start()
+      this.#surroundings.note(`${this.plan.name} runs again, as process ${this.pid ?? '-'}`)
+    } catch (error) {
+      this.#died(error instanceof Error ? error.message : String(error))
+    }
   }
 }
 

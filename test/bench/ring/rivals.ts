@@ -102,7 +102,12 @@ export function strategyOne(peers: readonly string[], tokens: number, replicas: 
   const load = peers.map(() => 0)
   for (const [index, token] of ring.entries()) {
     const width = index === 0 ? token.place + CIRCLE - (ring.at(-1)?.place ?? 0) : token.place - (ring[index - 1]?.place ?? 0)
-    for (const peer of successors(ring.map(each => each.peer), index, replicas)) load[peer] = (load[peer] ?? 0) + width
+    for (const peer of successors(
+      ring.map(each => each.peer),
+      index,
+      replicas
+    ))
+      load[peer] = (load[peer] ?? 0) + width
   }
   return load
 }

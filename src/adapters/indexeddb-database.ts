@@ -1,0 +1,210 @@
+/**
+ * One connection to the database of a storage, and the few transactions that the storage needs.
+ *
+ * Rows lie in `rows` by their binary key, with a checksum; `meta` holds the accounted bytes, the epoch of the current opener and rows that
+ * were found damaged. A transaction commits by itself as soon as it has nothing to do, so nothing but its own requests is awaited
+ * inside one. The version of the database is the format of its contents.
+ */
+import { openDB, unwrap, type DBSchema, type IDBPDatabase } from 'idb'
+import { StoreError } from '../core/errors.ts'
+import { lockedError } from './lifecycle.ts'
+import { isUnreadable, damagedError, unavailableError } from './indexeddb-error.ts'
+import type { CommitPlan } from './commit-plan.ts'
+import { encodeRow } from './row-checksum.ts'
+
+/** Format of the database's contents that this code writes and reads. */
+const FORMAT_VERSION = 1
+/** First release of dynamesh that reads it; told to people who have an older one. */
+const READABLE_SINCE = '0.1.0'
+/** Browsers have been seen to leave an open request unanswered for ever. */
+const OPEN_TIMEOUT_MS = 10_000
+
+interface Schema extends DBSchema {
+  rows: { key: Uint8Array; value: Uint8Array }
+  meta: { key: string | Uint8Array; value: number | string | Uint8Array }
+}
+
+type Connection = IDBPDatabase<Schema>
+
+/** A row as stored, still to be checked. */
+export type StoredRow = readonly [key: Uint8Array, row: Uint8Array]
+
+/** How a connection came about, and whom it tells about its end. */
+export interface DatabaseOptions {
+  readonly name: string
+  readonly location: string
+  /** Epoch of an opener that lost its connection and comes back, or `undefined` for a new opener. */
+  readonly epoch: number | undefined
+  /** The browser closed the connection, or somebody wants to delete the database. */
+  readonly onLost: () => void
+}
+
+/** One connection of one opener. */
+export class IndexedDbDatabase {
+  readonly #connection: Connection
+  readonly #location: string
+  /** Number of this opener: each commit checks that no later one has taken over. */
+  readonly epoch: number
+  /** Accounted bytes when the connection was made. */
+  readonly total: number
+
+  private constructor(connection: Connection, location: string, epoch: number, total: number) {
+    this.#connection = connection
+    this.#location = location
+    this.epoch = epoch
+    this.total = total
+  }
+
+  /** Opens the database, or creates it for a new opener. */
+  static async open(options: DatabaseOptions): Promise<IndexedDbDatabase> {
+    const connection = await connect(options)
+    try {
+      if (!connection.objectStoreNames.contains('rows') || !connection.objectStoreNames.contains('meta')) throw foreignError(options.location)
+      const [epoch, total] = await enter(connection, options)
+      return new IndexedDbDatabase(connection, options.location, epoch, total)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+
+  /** Stored rows of `keys`, or the error of a row that the browser cannot read back. */
+  async read(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined | StoreError)[]> {
+    const rows = this.#connection.transaction('rows').store
+    return Promise.all(
+      keys.map(async key => {
+        try {
+          return await rows.get(key)
+        } catch (error) {
+          if (isUnreadable(error)) return damagedError(this.#location, key, error)
+          throw error
+        }
+      })
+    )
+  }
+
+  /** The first rows of a range in order. */
+  async page(range: IDBKeyRange | undefined, rowsMax: number): Promise<StoredRow[]> {
+    const store = this.#connection.transaction('rows').store
+    const [keys, rows] = await Promise.all([store.getAllKeys(range, rowsMax), store.getAll(range, rowsMax)])
+    return keys.map((key, index) => [new Uint8Array(key), rows[index] as Uint8Array])
+  }
+
+  /**
+   * One transaction: looks up the sizes that `plan` lacks, lets it decide, and applies what it admitted. Resolves when all of it is on
+   * the disk, as far as the browser tells.
+   */
+  async commit(unknownKeys: readonly Uint8Array[], decide: (rows: readonly (Uint8Array | undefined)[]) => CommitPlan, aside: ReadonlyMap<string, StoredRow>): Promise<CommitPlan> {
+    const transaction = this.#connection.transaction(['rows', 'meta'], 'readwrite', { durability: 'strict' })
+    const done = transaction.done
+    done.catch(() => undefined)
+    try {
+      const store = transaction.objectStore('rows')
+      const [epoch, ...found] = await Promise.all([transaction.objectStore('meta').get('epoch'), ...unknownKeys.map(key => store.get(key))])
+      if (epoch !== this.epoch) throw this.#fenced(epoch === undefined)
+      const plan = decide(found)
+      if (plan.operations.length > 0) apply(unwrap(store), unwrap(transaction.objectStore('meta')), plan, aside)
+      await done
+      return plan
+    } catch (error) {
+      abort(unwrap(transaction))
+      throw error
+    }
+  }
+
+  #fenced(isGone: boolean): StoreError {
+    return isGone ? evictedError(this.#location) : lockedError(this.#location, 'another tab has taken it over')
+  }
+}
+
+/** Raw requests: what they fail with ends their transaction, and a promise for each would cost more than the request. */
+function apply(rows: IDBObjectStore, meta: IDBObjectStore, plan: CommitPlan, aside: ReadonlyMap<string, StoredRow>): void {
+  for (const [key, row] of aside.values()) meta.put(row, key as Uint8Array<ArrayBuffer>)
+  for (const operation of plan.operations) {
+    const key = operation.key as Uint8Array<ArrayBuffer>
+    if (operation.type === 'put') rows.put(encodeRow(operation.key, operation.value), key)
+    else rows.delete(key)
+  }
+  meta.put(plan.bytes, 'total')
+}
+
+/** Does nothing for a transaction that has ended already. */
+function abort(transaction: IDBTransaction): void {
+  try {
+    transaction.abort()
+  } catch {
+    // Ended by itself.
+  }
+}
+
+async function connect(options: DatabaseOptions): Promise<Connection> {
+  const { name, location, epoch, onLost } = options
+  let isGone = false
+  const opening = openDB<Schema>(name, FORMAT_VERSION, {
+    upgrade(database, _oldVersion, _newVersion, transaction) {
+      isGone = epoch !== undefined
+      if (isGone) return transaction.abort()
+      database.createObjectStore('rows')
+      void database.createObjectStore('meta').put(READABLE_SINCE, 'needs')
+    },
+    blocking: onLost,
+    terminated: onLost
+  })
+  try {
+    return await withTimeout(opening, location)
+  } catch (error) {
+    if (isGone) throw evictedError(location)
+    if (error instanceof DOMException && error.name === 'VersionError') throw await versionError(name, location)
+    throw unavailableError(location, error)
+  }
+}
+
+async function withTimeout(opening: Promise<Connection>, location: string): Promise<Connection> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      // Whatever comes later is closed, so that it blocks nobody.
+      opening.then(connection => connection.close()).catch(() => undefined)
+      const message = `The browser did not open the storage ${location} within ${OPEN_TIMEOUT_MS} ms. Close other tabs of this page and reload.`
+      reject(new StoreError('ERR_IDB_CONNECTION_LOST', message, { details: { location, timeoutMs: OPEN_TIMEOUT_MS } }))
+    }, OPEN_TIMEOUT_MS)
+  })
+  return Promise.race([opening, timeout]).finally(() => clearTimeout(timer))
+}
+
+/** A new opener takes the next epoch; one that comes back must find its own. */
+async function enter(connection: Connection, { epoch: own, location }: DatabaseOptions): Promise<[epoch: number, total: number]> {
+  const transaction = connection.transaction('meta', 'readwrite', { durability: 'strict' })
+  const meta = transaction.store
+  const [stored, total] = (await Promise.all([meta.get('epoch'), meta.get('total')])) as [number | undefined, number | undefined]
+  const epoch = own ?? (stored ?? 0) + 1
+  if (own === undefined) await meta.put(epoch, 'epoch')
+  await transaction.done
+  if (own !== undefined && stored === undefined) throw evictedError(location)
+  if (own !== undefined && stored !== own) throw lockedError(location, 'another tab has taken it over')
+  return [epoch, total ?? 0]
+}
+
+async function versionError(name: string, location: string): Promise<StoreError> {
+  const connection = await openDB(name)
+  const found = connection.version
+  const needs: unknown = connection.objectStoreNames.contains('meta') ? await connection.get('meta', 'needs') : undefined
+  connection.close()
+  const release = typeof needs === 'string' ? `dynamesh ${needs} or newer` : 'a newer dynamesh'
+  const message = `The storage ${location} has format ${found}, and this dynamesh reads up to ${FORMAT_VERSION}. Install ${release}; nothing was changed.`
+  return new StoreError('ERR_STORE_VERSION', message, { details: { location, found, supported: FORMAT_VERSION, needs } })
+}
+
+function evictedError(location: string): StoreError {
+  const message = `The browser removed the storage ${location} while it was open. Open it again: it starts empty, and the peer is refilled from the other replicas.`
+  return new StoreError('ERR_STORE_EVICTED', message, { details: { location } })
+}
+
+function foreignError(location: string): StoreError {
+  const message = `The database ${location} is not a dynamesh storage. Choose another name; nothing was changed.`
+  return new StoreError('ERR_CONFIG', message, { details: { location } })
+}
