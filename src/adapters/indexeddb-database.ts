@@ -5,7 +5,7 @@
  * were found damaged. A transaction commits by itself as soon as it has nothing to do, so nothing but its own requests is awaited
  * inside one. The version of the database is the format of its contents.
  */
-import { openDB, unwrap, type DBSchema, type IDBPDatabase } from 'idb'
+import { openDB, unwrap, type DBSchema, type IDBPDatabase, type IDBPObjectStore, type OpenDBCallbacks } from 'idb'
 import { StoreError } from '../core/errors.ts'
 import { lockedError } from './lifecycle.ts'
 import { isUnreadable, damagedError, unavailableError } from './indexeddb-error.ts'
@@ -19,9 +19,12 @@ const READABLE_SINCE = '0.1.0'
 /** Browsers have been seen to leave an open request unanswered for ever. */
 const OPEN_TIMEOUT_MS = 10_000
 
+/** What the type declarations of IndexedDB ask of a binary key. */
+type KeyBytes = Uint8Array<ArrayBuffer>
+
 interface Schema extends DBSchema {
-  rows: { key: Uint8Array; value: Uint8Array }
-  meta: { key: string | Uint8Array; value: number | string | Uint8Array }
+  rows: { key: KeyBytes; value: Uint8Array }
+  meta: { key: string | KeyBytes; value: number | string | Uint8Array }
 }
 
 type Connection = IDBPDatabase<Schema>
@@ -32,11 +35,10 @@ export type StoredRow = readonly [key: Uint8Array, row: Uint8Array]
 /** How a connection came about, and whom it tells about its end. */
 export interface DatabaseOptions {
   readonly name: string
-  readonly location: string
   /** Epoch of an opener that lost its connection and comes back, or `undefined` for a new opener. */
   readonly epoch: number | undefined
   /** The browser closed the connection, or somebody wants to delete the database. */
-  readonly onLost: () => void
+  readonly onLost: (database: IndexedDbDatabase) => void
 }
 
 /** One connection of one opener. */
@@ -57,11 +59,15 @@ export class IndexedDbDatabase {
 
   /** Opens the database, or creates it for a new opener. */
   static async open(options: DatabaseOptions): Promise<IndexedDbDatabase> {
-    const connection = await connect(options)
+    let database: IndexedDbDatabase | undefined
+    const connection = await connect(options, () => {
+      if (database !== undefined) options.onLost(database)
+    })
     try {
-      if (!connection.objectStoreNames.contains('rows') || !connection.objectStoreNames.contains('meta')) throw foreignError(options.location)
+      if (!connection.objectStoreNames.contains('rows') || !connection.objectStoreNames.contains('meta')) throw foreignError(options.name)
       const [epoch, total] = await enter(connection, options)
-      return new IndexedDbDatabase(connection, options.location, epoch, total)
+      database = new IndexedDbDatabase(connection, options.name, epoch, total)
+      return database
     } catch (error) {
       connection.close()
       throw error
@@ -74,11 +80,11 @@ export class IndexedDbDatabase {
 
   /** Stored rows of `keys`, or the error of a row that the browser cannot read back. */
   async read(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined | StoreError)[]> {
-    const rows = this.#connection.transaction('rows').store
+    const rows = this.#rows()
     return Promise.all(
       keys.map(async key => {
         try {
-          return await rows.get(key)
+          return await rows.get(key as KeyBytes)
         } catch (error) {
           if (isUnreadable(error)) return damagedError(this.#location, key, error)
           throw error
@@ -89,7 +95,7 @@ export class IndexedDbDatabase {
 
   /** The first rows of a range in order. */
   async page(range: IDBKeyRange | undefined, rowsMax: number): Promise<StoredRow[]> {
-    const store = this.#connection.transaction('rows').store
+    const store = this.#rows()
     const [keys, rows] = await Promise.all([store.getAllKeys(range, rowsMax), store.getAll(range, rowsMax)])
     return keys.map((key, index) => [new Uint8Array(key), rows[index] as Uint8Array])
   }
@@ -101,10 +107,10 @@ export class IndexedDbDatabase {
   async commit(unknownKeys: readonly Uint8Array[], decide: (rows: readonly (Uint8Array | undefined)[]) => CommitPlan, aside: ReadonlyMap<string, StoredRow>): Promise<CommitPlan> {
     const transaction = this.#connection.transaction(['rows', 'meta'], 'readwrite', { durability: 'strict' })
     const done = transaction.done
-    done.catch(() => undefined)
+    unwatched(done)
     try {
       const store = transaction.objectStore('rows')
-      const [epoch, ...found] = await Promise.all([transaction.objectStore('meta').get('epoch'), ...unknownKeys.map(key => store.get(key))])
+      const [epoch, ...found] = await Promise.all([transaction.objectStore('meta').get('epoch'), ...unknownKeys.map(key => store.get(key as KeyBytes))])
       if (epoch !== this.epoch) throw this.#fenced(epoch === undefined)
       const plan = decide(found)
       if (plan.operations.length > 0) apply(unwrap(store), unwrap(transaction.objectStore('meta')), plan, aside)
@@ -116,6 +122,13 @@ export class IndexedDbDatabase {
     }
   }
 
+  /** The rows in a transaction of their own. Its requests fail with it, so nobody needs to watch its end. */
+  #rows(): IDBPObjectStore<Schema, ['rows'], 'rows'> {
+    const transaction = this.#connection.transaction('rows')
+    unwatched(transaction.done)
+    return transaction.store
+  }
+
   #fenced(isGone: boolean): StoreError {
     return isGone ? evictedError(this.#location) : lockedError(this.#location, 'another tab has taken it over')
   }
@@ -123,13 +136,18 @@ export class IndexedDbDatabase {
 
 /** Raw requests: what they fail with ends their transaction, and a promise for each would cost more than the request. */
 function apply(rows: IDBObjectStore, meta: IDBObjectStore, plan: CommitPlan, aside: ReadonlyMap<string, StoredRow>): void {
-  for (const [key, row] of aside.values()) meta.put(row, key as Uint8Array<ArrayBuffer>)
+  for (const [key, row] of aside.values()) meta.put(row, key as KeyBytes)
   for (const operation of plan.operations) {
-    const key = operation.key as Uint8Array<ArrayBuffer>
+    const key = operation.key as KeyBytes
     if (operation.type === 'put') rows.put(encodeRow(operation.key, operation.value), key)
     else rows.delete(key)
   }
   meta.put(plan.bytes, 'total')
+}
+
+/** Keeps a failure from being reported as unhandled; whoever awaits the promise still gets it. */
+function unwatched(done: Promise<void>): void {
+  done.catch(() => undefined)
 }
 
 /** Does nothing for a transaction that has ended already. */
@@ -141,25 +159,29 @@ function abort(transaction: IDBTransaction): void {
   }
 }
 
-async function connect(options: DatabaseOptions): Promise<Connection> {
-  const { name, location, epoch, onLost } = options
+/** Throws `ERR_IDB_UNAVAILABLE` where the platform has no IndexedDB at all. */
+export function assertIndexedDb(location: string): void {
+  if (typeof indexedDB === 'undefined') throw unavailableError(location, new Error('there is none here'))
+}
+
+async function connect({ name, epoch }: DatabaseOptions, onLost: () => void): Promise<Connection> {
   let isGone = false
-  const opening = openDB<Schema>(name, FORMAT_VERSION, {
-    upgrade(database, _oldVersion, _newVersion, transaction) {
-      isGone = epoch !== undefined
-      if (isGone) return transaction.abort()
-      database.createObjectStore('rows')
-      void database.createObjectStore('meta').put(READABLE_SINCE, 'needs')
-    },
-    blocking: onLost,
-    terminated: onLost
-  })
+  const upgrade: OpenDBCallbacks<Schema>['upgrade'] = (database, _oldVersion, _newVersion, transaction) => {
+    isGone = epoch !== undefined
+    if (isGone) {
+      unwatched(transaction.done)
+      transaction.abort()
+      return
+    }
+    database.createObjectStore('rows')
+    void database.createObjectStore('meta').put(READABLE_SINCE, 'needs')
+  }
   try {
-    return await withTimeout(opening, location)
+    return await withTimeout(openDB<Schema>(name, FORMAT_VERSION, { upgrade, blocking: onLost, terminated: onLost }), name)
   } catch (error) {
-    if (isGone) throw evictedError(location)
-    if (error instanceof DOMException && error.name === 'VersionError') throw await versionError(name, location)
-    throw unavailableError(location, error)
+    if (isGone) throw evictedError(name)
+    if (error instanceof DOMException && error.name === 'VersionError') throw await versionError(name)
+    throw unavailableError(name, error)
   }
 }
 
@@ -177,20 +199,21 @@ async function withTimeout(opening: Promise<Connection>, location: string): Prom
 }
 
 /** A new opener takes the next epoch; one that comes back must find its own. */
-async function enter(connection: Connection, { epoch: own, location }: DatabaseOptions): Promise<[epoch: number, total: number]> {
+async function enter(connection: Connection, { name, epoch: own }: DatabaseOptions): Promise<[epoch: number, total: number]> {
   const transaction = connection.transaction('meta', 'readwrite', { durability: 'strict' })
+  unwatched(transaction.done)
   const meta = transaction.store
   const [stored, total] = (await Promise.all([meta.get('epoch'), meta.get('total')])) as [number | undefined, number | undefined]
   const epoch = own ?? (stored ?? 0) + 1
   if (own === undefined) await meta.put(epoch, 'epoch')
   await transaction.done
-  if (own !== undefined && stored === undefined) throw evictedError(location)
-  if (own !== undefined && stored !== own) throw lockedError(location, 'another tab has taken it over')
+  if (own !== undefined && stored === undefined) throw evictedError(name)
+  if (own !== undefined && stored !== own) throw lockedError(name, 'another tab has taken it over')
   return [epoch, total ?? 0]
 }
 
-async function versionError(name: string, location: string): Promise<StoreError> {
-  const connection = await openDB(name)
+async function versionError(location: string): Promise<StoreError> {
+  const connection = await openDB(location)
   const found = connection.version
   const needs: unknown = connection.objectStoreNames.contains('meta') ? await connection.get('meta', 'needs') : undefined
   connection.close()

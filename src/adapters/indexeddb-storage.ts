@@ -15,7 +15,7 @@ import { browserStorageBytesMaxDefault, damagedRowsMax, scanPageBytes, scanPageR
 import type { ScanRange, Storage, StorageOperation, StorageRow, StorageStatus } from '../ports/storage.ts'
 import { CommitPlan, refuseBeyond } from './commit-plan.ts'
 import { GroupCommit, type Batch } from './group-commit.ts'
-import { IndexedDbDatabase, type StoredRow } from './indexeddb-database.ts'
+import { assertIndexedDb, IndexedDbDatabase, type StoredRow } from './indexeddb-database.ts'
 import { damagedError, indexedDbError, isConnectionLost } from './indexeddb-error.ts'
 import { keyText, prefixEnd } from './key-text.ts'
 import { Lifecycle } from './lifecycle.ts'
@@ -66,6 +66,7 @@ class IndexedDbStorage implements Storage {
 
   async open(): Promise<void> {
     await this.#lifecycle.open(async () => {
+      assertIndexedDb(this.#location)
       this.#releaseLock = await holdWebLock(this.#location, this.#location)
       try {
         this.#epoch = undefined
@@ -151,20 +152,17 @@ class IndexedDbStorage implements Storage {
 
   async #commit(batches: readonly Batch[]): Promise<readonly (StoreError | undefined)[]> {
     return this.#whileOpen('write', async database => {
-      const unknown = this.#unknownKeys(batches)
+      const { sizes, unknown } = this.#sizesBefore(batches)
       const refusals: (StoreError | undefined)[] = []
       const decide = (rows: readonly (Uint8Array | undefined)[]): CommitPlan => {
-        const found = new Map([...unknown].map(([text, key], index) => [text, rowBytes(key, rows[index])]))
-        const plan = new CommitPlan({
-          bytes: this.#bytes,
-          refuse: refuseBeyond(this.#bytesMax),
-          rowBytes: (_key, text) => found.get(text) ?? this.#sizes.get(text) ?? 0
-        })
+        for (const [index, key] of unknown.entries()) sizes.set(keyText(key), rowBytes(key, rows[index]))
+        const rowBytesOf = (_key: Uint8Array, text: string): number => sizes.get(text) ?? 0
+        const plan = new CommitPlan({ bytes: this.#bytes, refuse: refuseBeyond(this.#bytesMax), rowBytes: rowBytesOf })
         for (const batch of batches) refusals.push(plan.admit(batch))
         return plan
       }
       const aside = this.#overwrittenDamage(batches)
-      const plan = await database.commit([...unknown.values()], decide, aside)
+      const plan = await database.commit(unknown, decide, aside)
       this.#bytes = plan.bytes
       for (const [text, bytes] of plan.changed) this.#sizes.set(text, bytes)
       for (const text of aside.keys()) this.#damaged.delete(text)
@@ -172,22 +170,26 @@ class IndexedDbStorage implements Storage {
     })
   }
 
-  /** Keys whose rows have to be looked at for the accounting, by their text. */
-  #unknownKeys(batches: readonly Batch[]): Map<string, Uint8Array> {
+  /** Sizes of the rows that `batches` change, as far as remembered, and the keys of the others. */
+  #sizesBefore(batches: readonly Batch[]): { readonly sizes: Map<string, number>; readonly unknown: readonly Uint8Array[] } {
+    const sizes = new Map<string, number>()
     const unknown = new Map<string, Uint8Array>()
     for (const batch of batches) {
       for (const { key } of batch) {
         const text = keyText(key)
-        if (this.#sizes.get(text) === undefined) unknown.set(text, key)
+        const size = this.#sizes.get(text)
+        if (size === undefined) unknown.set(text, key)
+        else sizes.set(text, size)
       }
     }
-    return unknown
+    return { sizes, unknown: [...unknown.values()] }
   }
 
   #overwrittenDamage(batches: readonly Batch[]): Map<string, StoredRow> {
     if (this.#damaged.size === 0) return new Map()
     const texts = batches.flatMap(batch => batch.map(({ key }) => keyText(key)))
-    return new Map(texts.flatMap(text => (this.#damaged.has(text) ? [[text, this.#damaged.get(text) as StoredRow] as const] : [])))
+    const damaged = texts.filter(text => this.#damaged.has(text))
+    return new Map(damaged.map(text => [text, this.#damaged.get(text) as StoredRow]))
   }
 
   /** Runs `work` on the connection; when the browser closed that, once more on a new one. */
@@ -213,12 +215,10 @@ class IndexedDbStorage implements Storage {
   }
 
   async #connect(): Promise<IndexedDbDatabase> {
-    const database = await IndexedDbDatabase.open({
-      name: this.#location,
-      location: this.#location,
-      epoch: this.#epoch,
-      onLost: () => this.#disconnect()
-    })
+    const onLost = (lost: IndexedDbDatabase): void => {
+      if (this.#database === lost) this.#disconnect()
+    }
+    const database = await IndexedDbDatabase.open({ name: this.#location, epoch: this.#epoch, onLost })
     this.#epoch = database.epoch
     this.#bytes = database.total
     this.#sizes.clear()

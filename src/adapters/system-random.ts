@@ -1,15 +1,17 @@
-/** Unpredictable bytes from the platform's cryptographic generator. */
+/**
+ * Unpredictable bytes from the platform's cryptographic generator, in Node.js and in browsers.
+ */
 import type { Random } from '../ports/random.ts'
 
-/** Most bytes that one call of the platform gives. */
-const callBytesMax = 65_536
+/** Most bytes that the platform gives at once. */
+const CHUNK_BYTES = 65_536
 
-/** Randomness of `crypto.getRandomValues`, which browsers and Node.js share. */
+/** Randomness of this machine. */
 export function systemRandom(): Random {
   return {
-    bytes: length => {
+    bytes(length) {
       const bytes = new Uint8Array(length)
-      for (let start = 0; start < length; start += callBytesMax) crypto.getRandomValues(bytes.subarray(start, start + callBytesMax))
+      for (let offset = 0; offset < length; offset += CHUNK_BYTES) globalThis.crypto.getRandomValues(bytes.subarray(offset, offset + CHUNK_BYTES))
       return bytes
     }
   }

@@ -12,15 +12,15 @@ import { terminalLogger } from './terminal-logger.ts'
 
 /** How long to wait for the first member that answers, unless --timeout says otherwise. */
 const joinTimeoutMsDefault = 10_000
+/** How long a client tries to tell the others that it is gone. */
+const leaveTimeoutMs = 2000
 
 /** Joins `cluster` by the addresses of --join. Rejects with `ERR_NETWORK` when nobody answers, with the refusal when one refuses. */
 export async function clientPeer(invocation: Invocation, terminal: Terminal, cluster: string): Promise<Access> {
-  const join = invocation.list('join')
   const partitions = invocation.number('partitions')
   const replicas = invocation.number('replicas')
   const peer = await createPeer({
     cluster,
-    join,
     storage: 'memory',
     weight: 0,
     durable: false,
@@ -31,7 +31,7 @@ export async function clientPeer(invocation: Invocation, terminal: Terminal, clu
     ...(replicas === undefined ? {} : { replicas })
   })
   try {
-    await joined(peer, join, terminal, timeoutOf(invocation))
+    await joined(peer, invocation.list('join'), terminal, timeoutOf(invocation))
   } catch (error) {
     await peer.stop()
     throw error
@@ -50,11 +50,16 @@ export function peerAccess(peer: Peer): Access {
     ring: async () => peer.ring(),
     place: async key => peer.place(key),
     status: async () => peer.status(),
-    close: () => peer.stop()
+    close: () => leave(peer)
   }
 }
 
-/** Waits for a member that can be asked; a refusal by name ends the wait, since it would be repeated. */
+/** Says goodbye for good: a client never comes back under its identity, so the others need not wait for it. */
+async function leave(peer: Peer): Promise<void> {
+  await peer.leave({ signal: AbortSignal.timeout(leaveTimeoutMs) }).catch(() => peer.stop())
+}
+
+/** Joins and waits for a member that can be asked; a refusal ends the wait, since it would be repeated. */
 async function joined(peer: Peer, join: readonly string[], terminal: Terminal, timeoutMs: number): Promise<void> {
   const over = new AbortController()
   const options = { signal: over.signal }
@@ -71,7 +76,8 @@ async function joined(peer: Peer, join: readonly string[], terminal: Terminal, t
       for (const name of ['member:up', 'member:reachable', 'connection:opened', 'ring:changed'] as const) peer.addEventListener(name, check, options)
       over.signal.addEventListener('abort', () => reject(over.signal.reason as Error), { once: true })
       if (over.signal.aborted) reject(over.signal.reason as Error)
-      check()
+      // Only now, so that no refusal is missed.
+      else peer.join(join)
     })
   } finally {
     clearTimeout(timer)

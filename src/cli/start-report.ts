@@ -1,15 +1,13 @@
 /** What a running peer says: first who it is and how to reach it, then what changes around it. As JSON, one object per line. */
 import process from 'node:process'
 import type { Peer } from '../store/api.ts'
-import { printable, printableJson } from './escape.ts'
+import { printableJson } from './escape.ts'
 import { invocationText, shellQuoted, typedPath } from './invocation-text.ts'
 import { dataFolderDefault } from './shared-flags.ts'
 import { shortPeer } from './sibling-list.ts'
 import { pairs } from './table.ts'
 import type { Terminal } from './terminal.ts'
-
-/** Different refusals that are remembered, so that each is told once and not at every new attempt; past it the oldest is forgotten. */
-const refusalsMax = 256
+import { terminalLogger, type TerminalLogger } from './terminal-logger.ts'
 
 /** Tells that the peer is running. */
 export async function reportReady(peer: Peer, data: string, join: readonly string[], terminal: Terminal, isJson: boolean): Promise<void> {
@@ -26,21 +24,17 @@ export function reportEvents(peer: Peer, terminal: Terminal, isJson: boolean, si
     if (isJson) terminal.print(printableJson({ event, ...detail })).catch(() => {})
     else terminal.note(text)
   }
-  const told = new Set<string>()
   for (const name of ['member:up', 'member:leaving', 'member:left', 'member:evicted', 'member:suspect', 'member:reachable'] as const) {
     peer.addEventListener(name, ({ detail }) => tell(name, { peerId: detail.peerId }, `${shortPeer(detail.peerId)} ${MEMBER_WORDS[name]}`), { signal })
   }
-  peer.addEventListener(
-    'peer:refused',
-    ({ detail }) => {
-      const text = `refused ${shortPeer(detail.peer)}: ${printable(detail.message)} [${detail.code}]`
-      if (isNew(told, text)) tell('peer:refused', detail, text)
-    },
-    { signal }
-  )
-  for (const name of ['storage:full', 'storage:corrupt'] as const) {
-    peer.addEventListener(name, ({ detail }) => tell(name, detail, `warning: ${printable(detail.message)}`), { signal })
-  }
+}
+
+/** Warnings of the peer, from its first moment on: refusals, addresses that cannot be used, failures of the storage. */
+export function startLogger(terminal: Terminal, isVerbose: boolean, isJson: boolean): TerminalLogger {
+  if (!isJson) return terminalLogger(terminal, isVerbose)
+  return terminalLogger(terminal, isVerbose, (_text, what, details) => {
+    terminal.print(printableJson({ event: 'warning', what, ...details })).catch(() => {})
+  })
 }
 
 const MEMBER_WORDS = {
@@ -51,14 +45,6 @@ const MEMBER_WORDS = {
   'member:suspect': 'does not answer',
   'member:reachable': 'answers'
 } as const
-
-function isNew(told: Set<string>, text: string): boolean {
-  if (told.has(text)) return false
-  const [oldest] = told
-  if (told.size >= refusalsMax && oldest !== undefined) told.delete(oldest)
-  told.add(text)
-  return true
-}
 
 function readyJson(peer: Peer, addresses: readonly string[], data: string): string {
   const members = peer.members().filter(member => !member.self && member.status === 'up')

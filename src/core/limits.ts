@@ -123,3 +123,5 @@ export const scanPageBytes: number = 1024 * 1024
 export const damagedRowsMax = 1024
 /** Row sizes that a storage remembers for its accounting; the oldest is forgotten first and read again when needed. */
 export const rowSizesMax = 16_384
+/** Absence after which a member that is not durable is evicted by default (`evictAfterMs`), in milliseconds. */
+export const evictAfterMsDefault = 600_000

@@ -13,7 +13,7 @@ import { recordHash, valueBytes, type StoredRecord } from '../core/record.ts'
 import type { BatchOperation, Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
 import type { HandedOff, Handoff } from './message.ts'
-import type { Replica, RowChange } from './replica.ts'
+import type { Replica, RowChange, RowOperation } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
 import { decodeNumber, encodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
@@ -93,24 +93,22 @@ export class HintedHandoff {
     })
   }
 
-  /** Writes hints for a record that is stored here already. */
-  keep(now: Instant, targets: readonly PeerId[], key: Uint8Array, effects: Effect[]): void {
+  /** Writes hints for a record that is stored here already; `settled` hears whether they are durable. */
+  keep(now: Instant, targets: readonly PeerId[], key: Uint8Array, effects: Effect[], settled: (now: Instant, kept: boolean, effects: Effect[]) => void = () => undefined): void {
     const { replica, routing } = this.#parts
     const others = targets.filter(target => target !== routing.self)
-    if (others.length === 0) return
-    replica.change(
-      now,
-      key,
-      {
-        from: routing.self,
-        apply: (_now, row) => ({ row, operations: row === undefined ? [] : this.store(others, key, row.record), then: others.map(target => reported('hint-stored', target, key)) }),
-        fail: () => {
-          // The write is durable on those who acknowledged it; read repair and anti-entropy do the rest.
-        }
+    if (others.length === 0) return settled(now, true, effects)
+    const operation: RowOperation = {
+      from: undefined,
+      apply: (_now, row) => ({ row, operations: row === undefined ? [] : this.store(others, key, row.record), then: others.map(target => reported('hint-stored', target, key)) }),
+      settled: (at, out) => {
+        this.pump(at, out)
+        settled(at, true, out)
       },
-      effects
-    )
-    this.pump(now, effects)
+      // The write is durable on those who acknowledged it; read repair and anti-entropy do the rest.
+      fail: (at, _failure, out) => settled(at, false, out)
+    }
+    replica.change(now, key, operation, effects)
   }
 
   /** Starts deliveries to all targets that can take one. */
@@ -161,14 +159,8 @@ export class HintedHandoff {
   }
 
   #deliver(now: Instant, peer: PeerId, target: Target, effects: Effect[]): void {
-    const { routing, tokens, replica } = this.#parts
-    const chosen: Hint[] = []
-    for (const hint of target.hints.values()) {
-      if (chosen.length >= hintBatchMax) break
-      if (this.#isStray(peer, hint)) this.#readdress(now, peer, hint, effects)
-      else if (routing.isReachable(peer)) chosen.push(hint)
-      else break
-    }
+    const { tokens, replica } = this.#parts
+    const chosen = this.#choose(now, peer, target, effects)
     if (chosen.length === 0) return
     const delivery: Delivery = { id: tokens.next(), target: peer, chosen, loading: chosen.length, loaded: new Map(), sent: [] }
     target.delivery = delivery
@@ -176,8 +168,23 @@ export class HintedHandoff {
     this.#due.add(now.ms + deliveryWaitMs.silence, { target: peer, delivery: delivery.id })
     for (const hint of chosen) {
       const settle = (at: Instant, row: LocalRow | undefined, out: Effect[]): void => this.#loaded(at, delivery, hint, row, out)
-      replica.read(now, hint.key, { from: routing.self, done: settle, fail: (at, _failure, out) => this.#skip(at, delivery, out) }, effects)
+      replica.read(now, hint.key, { from: undefined, done: settle, fail: (at, _failure, out) => this.#skip(at, delivery, out) }, effects)
     }
+  }
+
+  /** The next hints for a target that can be reached. On the way, a bounded number of strays is made over to today's owners. */
+  #choose(now: Instant, peer: PeerId, target: Target, effects: Effect[]): readonly Hint[] {
+    const chosen: Hint[] = []
+    let moved = 0
+    for (const hint of target.hints.values()) {
+      if (chosen.length >= hintBatchMax || moved >= hintBatchMax) break
+      if (this.#isStray(peer, hint)) {
+        moved += 1
+        this.#readdress(now, peer, hint, effects)
+      } else if (this.#parts.routing.isReachable(peer)) chosen.push(hint)
+      else break
+    }
+    return chosen
   }
 
   #loaded(now: Instant, delivery: Delivery, hint: Hint, row: LocalRow | undefined, effects: Effect[]): void {
@@ -210,13 +217,13 @@ export class HintedHandoff {
 
   /** The target holds durably what was sent: the hint goes, unless the copy says more by now. */
   #delivered(now: Instant, target: PeerId, sent: { readonly key: Uint8Array; readonly record: StoredRecord }, effects: Effect[]): void {
-    const { replica, routing } = this.#parts
+    const { replica } = this.#parts
     const hash = recordHash(sent.record)
     replica.change(
       now,
       sent.key,
       {
-        from: routing.self,
+        from: undefined,
         apply: (_now, row) => (row !== undefined && recordHash(row.record) !== hash ? { row, operations: [], then: [] } : this.#released(target, sent.key, row)),
         fail: () => {
           // The hint stays and is delivered again.
@@ -249,12 +256,13 @@ export class HintedHandoff {
       now,
       hint.key,
       {
-        from: routing.self,
+        from: undefined,
         apply: (_now, row) => {
           const rows = row === undefined ? [] : this.store(owners, hint.key, row.record)
           this.#forget(target, hint.key)
           return { row, operations: [...rows, { type: 'delete', key: hintKey(target, hint.key) }], then: [] }
         },
+        settled: (at, out) => this.pump(at, out),
         fail: () => {
           hint.moving = false
         }
@@ -268,7 +276,7 @@ export class HintedHandoff {
       now,
       key,
       {
-        from: this.#parts.routing.self,
+        from: undefined,
         apply: (_now, row) => (row === undefined ? this.#released(target, key, row) : { row, operations: [], then: [] }),
         fail: () => {
           // The hint stays and is looked at again.

@@ -9,7 +9,7 @@ import { toHex } from '../core/bytes.ts'
 import { isStoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import { gossipPerSecondMax } from '../core/limits.ts'
-import { checkMember, decodeMember, encodeMember, publishableAddresses, signMember, type MemberRecord, type MemberSigner, type MemberStatus, type MemberVerifier } from '../core/member-record.ts'
+import { checkMember, decodeMember, encodeMember, evictionOf, publishableAddresses, signMember, type MemberRecord, type MemberSigner, type MemberStatus, type MemberVerifier } from '../core/member-record.ts'
 import { mergeMember, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
 import type { Effect, StorageClient } from './effect.ts'
@@ -24,6 +24,8 @@ export const membershipMs = { exchange: 3000, heartbeat: 30_000 } as const
 
 /** Meta row of this storage incarnation's replica id. */
 export const replicaIdKey: Uint8Array = metaKey('replica')
+
+const GONE: ReadonlySet<MemberStatus> = new Set(['left', 'evicted'])
 
 /** What this peer says of itself when it starts. */
 export interface OwnMember {
@@ -43,6 +45,8 @@ export interface MembershipParts {
   readonly tokens: Tokens
   readonly own: OwnMember
   readonly view: MembershipView
+  /** Absence after which a member that is not durable is evicted. */
+  readonly evictAfterMs: number
   /** Peers with an open connection. */
   connectedPeers(): readonly PeerId[]
   /** Views were exchanged with a member for the first time while this peer is joining: it knows the ring. */
@@ -61,6 +65,8 @@ export class Membership implements StorageClient {
   #addresses: readonly string[] = []
   #exchangeAtMs = Number.POSITIVE_INFINITY
   #heartbeatAtMs = Number.POSITIVE_INFINITY
+  /** Members without a connection, and since when. */
+  readonly #absentSinceMs = new Map<PeerId, number>()
   #gossipSecond = 0
   #gossipCount = 0
 
@@ -89,11 +95,11 @@ export class Membership implements StorageClient {
     this.#heartbeatAtMs = now.ms + this.#jittered(membershipMs.heartbeat)
   }
 
-  /** This peer changed: its status or its addresses. */
-  setStatus(now: Instant, status: MemberStatus, effects: Effect[]): void {
+  /** This peer's status changed; `told` are effects that follow once the others were told. */
+  setStatus(now: Instant, status: MemberStatus, effects: Effect[], told: readonly Effect[] = []): void {
     if (this.#own.status === status) return
     this.#own = { ...this.#own, status }
-    this.#publish(now, effects)
+    this.#publish(now, effects, told)
   }
 
   setAddresses(now: Instant, addresses: readonly string[], effects: Effect[]): void {
@@ -145,9 +151,28 @@ export class Membership implements StorageClient {
       if (peer !== undefined) this.#compareWith(peer, effects)
     }
     if (now.ms >= this.#heartbeatAtMs) {
+      this.#evictAbsent(now, effects)
       this.#heartbeatAtMs = now.ms + this.#jittered(membershipMs.heartbeat)
       this.#broadcast(effects)
     }
+  }
+
+  /** Members that are not durable, such as tabs, do not say that they are gone for good. A peer that sees nobody evicts nobody. */
+  #evictAbsent(now: Instant, effects: Effect[]): void {
+    const connected = new Set(this.#parts.connectedPeers())
+    const evicted: MemberRecord[] = []
+    for (const record of this.#view.all()) {
+      const isPresent = connected.has(record.peerId) || record.peerId === this.#parts.signer.peerId
+      if (isPresent || record.durable || GONE.has(record.status)) {
+        this.#absentSinceMs.delete(record.peerId)
+        continue
+      }
+      const sinceMs = this.#absentSinceMs.get(record.peerId) ?? now.ms
+      this.#absentSinceMs.set(record.peerId, sinceMs)
+      if (connected.size > 0 && now.ms - sinceMs >= this.#parts.evictAfterMs) evicted.push(signMember(evictionOf(record), this.#parts.cluster, this.#parts.signer))
+    }
+    this.#merge(now, evicted, effects)
+    for (const record of evicted) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
   }
 
   written(): void {
@@ -236,7 +261,7 @@ export class Membership implements StorageClient {
   }
 
   /** Signs the own record anew, keeps it, and tells the others once it is kept. */
-  #publish(now: Instant, effects: Effect[]): void {
+  #publish(now: Instant, effects: Effect[], after: readonly Effect[] = []): void {
     const { signer, cluster, tokens } = this.#parts
     const { incarnation, status, weight, durable, zone, replica } = this.#own
     const record = signMember({ peerId: signer.peerId, incarnation, sequence: this.#sequence, status, weight, durable, zone, replica, addresses: this.#addresses }, cluster, signer)
@@ -244,6 +269,7 @@ export class Membership implements StorageClient {
     this.#view = this.#view.with(record)
     const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
     for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
+    told.push(...after)
     const identity = { type: 'put', key: replicaIdKey, value: encodeUtf8(replica) } as const
     effects.push({ kind: 'write', batch: [identity, row(record)], then: told, token: tokens.take(this) })
     this.#parts.changed(now, [signer.peerId], effects)

@@ -117,7 +117,9 @@ export class PutCoordinator {
     this.#active.set(coordination.id, coordination)
     this.#byRequest.set(put.request, coordination)
     this.#due.add(coordination.deadlineMs, { id: coordination.id, peer: undefined })
-    replica.change(now, put.key, operations.mint(this.#mint(coordination, this.#plan(coordination))), effects)
+    const plan = this.#plan(coordination)
+    if (this.#cannotHint(coordination, plan.get(undefined) ?? [])) return this.#settle(now, coordination, 'hints-full', effects)
+    replica.change(now, put.key, operations.mint(this.#mint(coordination, plan)), effects)
   }
 
   /** A replica answered, this peer's own included. */
@@ -208,6 +210,13 @@ export class PutCoordinator {
     own.push(...orphans)
     if (own.length > 0) plan.set(undefined, own)
     return plan
+  }
+
+  /** A coordinator that is no owner may only take what it can keep a hint for. */
+  #cannotHint({ owners, put }: Coordination, targets: readonly PeerId[]): boolean {
+    const { routing, hints } = this.#parts
+    const bytes = put.key.length + (put.value?.length ?? 0)
+    return !owners.includes(routing.self) && targets.some(target => hints.isFull(target, bytes))
   }
 
   #mint(coordination: Coordination, plan: ReadonlyMap<PeerId | undefined, readonly PeerId[]>): Parameters<ReplicaOperations['mint']>[0] {

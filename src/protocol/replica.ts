@@ -30,8 +30,8 @@ export interface RowChange {
 
 /** Something to do with a key's row. */
 export interface RowOperation {
-  /** Peer on whose behalf it is done: each may have a bounded number waiting. */
-  readonly from: PeerId
+  /** Peer on whose behalf it is done: each may have a bounded number waiting. `undefined` for the peer's own upkeep, which bounds itself. */
+  readonly from: PeerId | undefined
   /** Applies to the row as it is when its turn comes. `'wait'` tries again when {@link Replica.resume} is called. */
   apply(now: Instant, row: LocalRow | undefined, effects: Effect[]): RowChange | 'wait'
   /** What the operation left is durable. */
@@ -42,7 +42,7 @@ export interface RowOperation {
 
 /** A read of a key's last durable row. */
 export interface RowReading {
-  readonly from: PeerId
+  readonly from: PeerId | undefined
   done(now: Instant, row: LocalRow | undefined, effects: Effect[]): void
   fail(now: Instant, failure: ReplicaFailure, effects: Effect[]): void
 }
@@ -243,15 +243,17 @@ export class Replica implements StorageClient {
     }
   }
 
-  #admit(from: PeerId, queued: number): boolean {
+  #admit(from: PeerId | undefined, queued: number): boolean {
+    if (from === undefined) return true
     const waiting = this.#waitingByPeer.get(from) ?? 0
     if (queued >= keyQueueMax || waiting >= requestsInFlightPerPeerMax) return false
     this.#waitingByPeer.set(from, waiting + 1)
     return true
   }
 
-  #leave(operations: readonly { readonly from: PeerId }[]): void {
+  #leave(operations: readonly { readonly from: PeerId | undefined }[]): void {
     for (const { from } of operations) {
+      if (from === undefined) continue
       const waiting = (this.#waitingByPeer.get(from) ?? 0) - 1
       if (waiting > 0) this.#waitingByPeer.set(from, waiting)
       else this.#waitingByPeer.delete(from)

@@ -28,7 +28,7 @@ import { Tokens } from './tokens.ts'
 import { Transfer } from './transfer.ts'
 
 /** What a peer starts from. */
-export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view'> {
+export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs'> {
   readonly configuration: ClusterConfiguration
   /** First epoch that was never leased. */
   readonly epochLease: number
@@ -313,8 +313,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     const alone = this.#ring.members.length === 0
     if (!alone && (this.#hints.waiting().length > 0 || this.#putCoordinator.active > 0)) return
     this.#leaving = false
-    this.#membership.setStatus(now, 'left', effects)
-    effects.push({ kind: 'report', event: { type: 'left' } })
+    this.#membership.setStatus(now, 'left', effects, [{ kind: 'report', event: { type: 'left' } }])
   }
 }
 

@@ -21,6 +21,8 @@ export const settledRingKey: Uint8Array = metaKey('settled-ring')
 
 /** How often a joining peer asks again. */
 const queryEveryMs = 500
+/** Pause after the storage failed. */
+const retryAfterMs = 1000
 
 export interface TransferParts {
   readonly routing: Routing
@@ -32,9 +34,15 @@ export interface TransferParts {
   complete(now: Instant, effects: Effect[]): void
 }
 
+/** A page of rows being worked through: its obligations are durable before the next page is read. */
+interface Page {
+  readonly pass: number
+  readonly after: Uint8Array | undefined
+}
+
 export class Transfer implements StorageClient {
   readonly #parts: TransferParts
-  readonly #scans = new Map<number, number>()
+  readonly #scans = new Map<number, Page>()
   /** Last ring that was worked through; `undefined` while it is not known what it was. */
   #settled: Ring | undefined
   #settledDigest: string
@@ -45,6 +53,8 @@ export class Transfer implements StorageClient {
   /** While this peer is joining: who has given it everything in which ring. */
   readonly #givers = new Map<PeerId, string>()
   #queryAtMs = Number.POSITIVE_INFINITY
+  #retry: Page | undefined
+  #retryAtMs = Number.POSITIVE_INFINITY
 
   /** `settledDigest` as read from {@link settledRingKey}, empty in a new storage. */
   constructor(parts: TransferParts, settledDigest: string) {
@@ -96,11 +106,20 @@ export class Transfer implements StorageClient {
   }
 
   deadline(): number {
-    return this.#queryAtMs
+    return Math.min(this.#queryAtMs, this.#retryAtMs)
   }
 
   wake(now: Instant, effects: Effect[]): void {
-    if (now.ms < this.#queryAtMs) return
+    if (now.ms >= this.#retryAtMs) this.#tryAgain(effects)
+    if (now.ms >= this.#queryAtMs) this.#query(now, effects)
+  }
+
+  #tryAgain(effects: Effect[]): void {
+    this.#retryAtMs = Number.POSITIVE_INFINITY
+    if (this.#retry?.pass === this.#pass) this.#scan(this.#retry.after, effects)
+  }
+
+  #query(now: Instant, effects: Effect[]): void {
     this.#queryAtMs = now.ms + queryEveryMs
     const ring = this.#parts.routing.ring().digest
     for (const member of this.#parts.reachableMembers()) {
@@ -121,18 +140,28 @@ export class Transfer implements StorageClient {
   }
 
   scanned(now: Instant, token: number, rows: readonly ScannedRow[], effects: Effect[]): void {
-    const pass = this.#scans.get(token)
+    const page = this.#scans.get(token)
     this.#scans.delete(token)
-    if (pass !== this.#pass) return
+    if (page === undefined || page.pass !== this.#pass) return
     const ring = this.#parts.routing.ring()
-    for (const { key } of rows) this.#oblige(now, ring, keyOfRow(key), effects)
-    const last = rows.at(-1)
-    if (last !== undefined && rows.length === transferPageRows) this.#scan(last.key, effects)
-    else this.#settle(ring, effects)
+    let open = 1
+    let allKept = true
+    const done = (at: Instant, kept: boolean, out: Effect[]): void => {
+      open -= 1
+      allKept &&= kept
+      if (open === 0 && page.pass === this.#pass) this.#pageDone(at, ring, page, allKept, rows, out)
+    }
+    for (const { key } of rows) {
+      open += 1
+      this.#oblige(now, ring, keyOfRow(key), effects, done)
+    }
+    done(now, true, effects)
   }
 
-  failed(_now: Instant, token: number, _failure: string, effects: Effect[]): void {
-    if (this.#scans.delete(token)) this.ringChanged(effects)
+  failed(now: Instant, token: number): void {
+    const page = this.#scans.get(token)
+    this.#scans.delete(token)
+    if (page?.pass === this.#pass) this.#retryLater(now, page)
   }
 
   written(): void {
@@ -143,17 +172,32 @@ export class Transfer implements StorageClient {
     // Rows are scanned, not read.
   }
 
+  #pageDone(now: Instant, ring: Ring, page: Page, allKept: boolean, rows: readonly ScannedRow[], effects: Effect[]): void {
+    const last = rows.at(-1)
+    if (!allKept) this.#retryLater(now, page)
+    else if (last !== undefined && rows.length === transferPageRows) this.#scan(last.key, effects)
+    else this.#settle(ring, effects)
+  }
+
+  /** The storage could not keep the obligations of a page: the same page again, after a pause. */
+  #retryLater(now: Instant, page: Page): void {
+    this.#retry = page
+    this.#retryAtMs = now.ms + retryAfterMs
+  }
+
   #scan(after: Uint8Array | undefined, effects: Effect[]): void {
     const token = this.#parts.tokens.take(this)
-    this.#scans.set(token, this.#pass)
+    this.#scans.set(token, { pass: this.#pass, after })
     effects.push({ kind: 'scan', prefix: prefixes.row, after, limit: transferPageRows, token })
   }
 
-  #oblige(now: Instant, ring: Ring, key: Uint8Array, effects: Effect[]): void {
+  #oblige(now: Instant, ring: Ring, key: Uint8Array, effects: Effect[], done: (now: Instant, kept: boolean, effects: Effect[]) => void): void {
     const { hints, routing } = this.#parts
     const partition = partitionOfKey(ring, key)
-    const targets = obligations(routing.self, ring.owners(partition), this.#settled?.owners(partition) ?? [])
-    if (targets.length > 0) hints.keep(now, targets, key, effects)
+    const before = this.#settled?.owners(partition) ?? []
+    const targets = obligations(routing.self, ring.owners(partition), before, peer => routing.isReachable(peer))
+    if (targets.length > 0) hints.keep(now, targets, key, effects, done)
+    else done(now, true, effects)
   }
 
   #settle(ring: Ring, effects: Effect[]): void {
@@ -165,10 +209,13 @@ export class Transfer implements StorageClient {
   }
 }
 
-/** Owners that this peer must give its copy to after the owners changed from `before` to `after`. */
-export function obligations(self: PeerId, after: readonly PeerId[], before: readonly PeerId[]): readonly PeerId[] {
+/**
+ * Owners that this peer must give its copy to after the owners changed from `before` to `after`: all of them when it stopped being one; the
+ * newcomers when it is the first reachable owner that was one before.
+ */
+export function obligations(self: PeerId, after: readonly PeerId[], before: readonly PeerId[], isReachable: (peer: PeerId) => boolean): readonly PeerId[] {
   if (!after.includes(self)) return after
   const newcomers = after.filter(owner => owner !== self && !before.includes(owner))
-  const giver = after.find(owner => before.includes(owner)) ?? self
-  return giver === self || before.length === 0 ? newcomers : []
+  const giver = after.find(owner => before.includes(owner) && (owner === self || isReachable(owner))) ?? self
+  return giver === self ? newcomers : []
 }

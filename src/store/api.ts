@@ -43,6 +43,8 @@ export interface PeerOptions {
   readonly announce?: readonly string[]
   /** Forward connections for others. @default true under Node.js, false in a browser */
   readonly relay?: boolean
+  /** Absence in milliseconds after which this peer evicts a member that is not durable (a tab that was closed). @default 600,000 */
+  readonly evictAfterMs?: number
   /** Most bytes to store. @default unlimited under Node.js, 256 MiB in a browser */
   readonly storageBytesMax?: number
   /** Most keys to store. @default 10,000,000 */

@@ -74,7 +74,7 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
 
 function createRingPeer(platform: Platform, options: CheckedPeerOptions, configuration: ClusterConfiguration, state: StorageState): RingPeer {
   const identity = platform.identity(state.seed)
-  const { weight, durable, zone, keysMax } = options
+  const { weight, durable, zone, keysMax, evictAfterMs } = options
   const isNew = state.view.get(identity.peerId) === undefined
   return new RingPeer({
     configuration,
@@ -94,7 +94,8 @@ function createRingPeer(platform: Platform, options: CheckedPeerOptions, configu
     settledRing: state.settledRing,
     hintRows: state.hintRows,
     rows: state.rows,
-    keysMax
+    keysMax,
+    evictAfterMs
   })
 }
 
@@ -178,9 +179,10 @@ interface ReporterParts extends Pick<HandlerParts, 'ringPeer' | 'network' | 'eve
 function reporter({ ringPeer, network, events, metrics, watchers, options }: ReporterParts): (event: ProtocolEvent) => void {
   const statuses = new Map<PeerId, string>()
   const member = (peer: PeerId): ReturnType<typeof memberOf> => memberOf(ringPeer, peer, network.connections())
+  let hasLeft = false
   const memberChanged = (peer: PeerId): void => {
     const info = member(peer)
-    if (info === undefined || statuses.get(peer) === info.status) return
+    if (info === undefined || statuses.get(peer) === info.status || (info.self && info.status === 'left' && !hasLeft)) return
     statuses.set(peer, info.status)
     events.emit(`member:${info.status}`, info)
   }
@@ -218,6 +220,7 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
       case 'rolled-back':
         return options.logger.warn('this storage was used by a later life of this peer: its replica id was replaced')
       case 'left':
+        hasLeft = true
         return memberChanged(ringPeer.self)
       case 'counted':
         return metrics.count(event.name)

@@ -1,7 +1,7 @@
 /** The options of a peer and of its requests: read once, checked once, all problems reported together. */
 import { StoreError } from '../core/errors.ts'
 import type { RequestId } from '../core/identifiers.ts'
-import { keysMaxDefault, nameBytesMax, partitionsMax, partitionsMin, replicasMax, timeoutMsMax, weightMax } from '../core/limits.ts'
+import { evictAfterMsDefault, keysMaxDefault, nameBytesMax, partitionsMax, partitionsMin, replicasMax, timeoutMsMax, weightMax } from '../core/limits.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Storage } from '../ports/storage.ts'
 import { OptionReader } from './option-reader.ts'
@@ -26,6 +26,7 @@ export interface CheckedPeerOptions {
   readonly relay: boolean
   readonly storageBytesMax: number | undefined
   readonly keysMax: number
+  readonly evictAfterMs: number
   readonly logger: Logger
 }
 
@@ -46,6 +47,7 @@ const PEER_OPTIONS = [
   'relay',
   'storageBytesMax',
   'keysMax',
+  'evictAfterMs',
   'logger'
 ] as const
 
@@ -78,6 +80,7 @@ export function checkPeerOptions(platform: Platform, options: unknown): CheckedP
     relay: reader.boolean('relay', defaults.relay),
     storageBytesMax: reader.integer('storageBytesMax', defaults.storageBytesMax, 1, Number.MAX_SAFE_INTEGER),
     keysMax: reader.integer('keysMax', keysMaxDefault, 1, Number.MAX_SAFE_INTEGER),
+    evictAfterMs: reader.integer('evictAfterMs', evictAfterMsDefault, 1000, Number.MAX_SAFE_INTEGER),
     logger: loggerOption(reader)
   }
   reader.finish()

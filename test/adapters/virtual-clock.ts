@@ -26,6 +26,7 @@ export function virtualClock(startMs = 1_000_000): VirtualClock {
     },
     advance: async ms => {
       const untilMs = nowMs + ms
+      await settled()
       for (let timer = next(untilMs); timer !== undefined; timer = next(untilMs)) {
         timers.delete(timer)
         nowMs = timer.atMs

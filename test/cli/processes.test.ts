@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { valueBytesMax } from '../../src/core/limits.ts'
-import { programWords, resultOf, runProcess, RunningPeer, type ProcessResult } from './program-process.ts'
+import { programWords, resultOf, runProcess, RunningPeer, type EventLine, type ProcessResult } from './program-process.ts'
 
 let root: string
 let peers: RunningPeer[]
@@ -30,6 +30,8 @@ afterAll(async () => {
 
 const through = (number: 0 | 1 | 2, words: readonly string[], stdin?: Uint8Array): Promise<ProcessResult> =>
   runProcess([...words, '--data', peers[number]?.data ?? ''], stdin === undefined ? {} : { stdin })
+
+const isRefusal = (line: EventLine): boolean => line.event === 'warning' && line['code'] === 'ERR_CLUSTER_CONFIG_MISMATCH'
 
 describe('three peers', () => {
   test.each([
@@ -83,6 +85,10 @@ describe('three peers', () => {
     expect((await runProcess(['get', 'from afar', ...words])).stdout.equals(bytes)).toBe(true)
     expect((await runProcess(['get', 'nothing', ...words])).code).toBe(1)
     expect((await through(1, ['get', 'from afar'])).stdout.equals(bytes)).toBe(true)
+    const members = JSON.parse((await through(0, ['members', '--json', '--all'])).text) as readonly { status: string; weight: number }[]
+    const clients = members.filter(member => member.weight === 0)
+    expect(clients).toHaveLength(3)
+    expect(clients.every(client => client.status === 'left')).toBe(true)
   })
 
   test('let a reader stop early without a word', async () => {
@@ -100,7 +106,9 @@ describe('three peers', () => {
     expect(client.stderr).toContain('ERR_CLUSTER_CONFIG_MISMATCH')
     expect(client.stderr).toMatch(/\b2\b.*\b3\b|\b3\b.*\b2\b/)
     const stranger = new RunningPeer(join(root, 'stranger'), ['--cluster', 'another', '--join', joinAddress])
-    const refused = await stranger.event(line => line.event === 'peer:refused')
+    const seen = await peers[0]?.event(isRefusal)
+    expect(seen?.['message']).toBeTypeOf('string')
+    const refused = await stranger.event(isRefusal)
     expect(refused['message']).toContain('another')
     expect(refused['message']).toContain('processes')
     expect(await stranger.stop()).toBe(0)

@@ -198,10 +198,9 @@ describe('everyone can use it', () => {
 
   test('the tab key reaches everything, shows where it is, and gets out again', async () => {
     const { page } = left
-    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur())
+    await page.locator('.skip-link').focus()
     const reached: string[] = []
     for (let step = 0; step < 150; step++) {
-      await page.keyboard.press('Tab')
       const [name, isShown] = await page.evaluate(() => {
         const element = document.activeElement
         if (element === null || element === document.body) return ['', true] as const
@@ -222,6 +221,7 @@ describe('everyone can use it', () => {
       if (name === '' || (step > 0 && name === reached[0])) break
       expect(isShown, `focus is visible on ${name}`).toBe(true)
       reached.push(name)
+      await page.keyboard.press('Tab')
     }
     expect(reached.length).toBeLessThan(150)
     for (const part of ['Cut the network', 'Open another tab', 'edge-1', 'key-name', 'value', 'Put', 'Get', 'Copy invite link']) {

@@ -20,13 +20,15 @@ const ownShareBytesMax = 60_000
 
 const blocks = readmeBlocks()
 let project: InstalledProject
+let installed: InstalledProject | undefined
 
 beforeAll(() => {
-  project = installProject()
+  installed = installProject()
+  project = installed
   for (const block of blocks.filter(each => each.file !== '')) project.save(block.file, block.text)
 })
 
-afterAll(() => project.dispose())
+afterAll(() => installed?.dispose())
 
 describe('the tarball', () => {
   test('holds what is needed and nothing else', () => {
@@ -151,7 +153,7 @@ describe('the browser code of the README', () => {
   let edge: ChildProcess | undefined
 
   beforeAll(async () => {
-    await build({ root: project.folder, configFile: false, logLevel: 'warn', build: { target: 'es2022' } })
+    await build({ root: project.folder, configFile: false, logLevel: 'error', build: { target: 'es2022' } })
     server = await preview({ root: project.folder, configFile: false, logLevel: 'warn', preview: { host: '127.0.0.1', port: 0 } })
     browser = await chromium.launch({ executablePath: ensureBrowser(), args: [...chromiumFlags] })
   })
@@ -236,8 +238,11 @@ test('our own share of a page stays within its budget', async () => {
       write: false,
       target: 'es2022',
       minify: true,
-      lib: { entry: join(project.folder, 'node_modules/dynamesh/dist/entry/browser.js'), formats: ['es'], fileName: 'own' },
-      rolldownOptions: { external: id => /^[^./]/.test(id) && !id.startsWith('\0') }
+      rolldownOptions: {
+        input: join(project.folder, 'node_modules/dynamesh/dist/entry/browser.js'),
+        preserveEntrySignatures: 'exports-only',
+        external: id => /^[^./]/.test(id) && !id.startsWith('\0')
+      }
     }
   })
   const outputs = [result].flat().flatMap(each => ('output' in each ? each.output : []))

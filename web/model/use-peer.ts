@@ -47,8 +47,7 @@ const changes = [
   'hint:delivered',
   'key:changed',
   'connection:opened',
-  'connection:closed',
-  'network:cut'
+  'connection:closed'
 ] as const satisfies readonly (keyof PeerEvents)[]
 
 /** Numbers without an event of their own (bytes stored, connections that became direct) are looked at this often. */
@@ -64,6 +63,7 @@ export function usePeerSnapshot(peer: Peer, invitation: Invitation): PeerView {
     const ended = new AbortController()
     let soon: ReturnType<typeof setTimeout> | undefined
     const renew = (): void => {
+      clearTimeout(soon)
       soon = undefined
       setSnapshot(former => takeSnapshot(peer, former))
     }
@@ -71,6 +71,8 @@ export function usePeerSnapshot(peer: Peer, invitation: Invitation): PeerView {
       soon ??= setTimeout(renew, settleMs)
     }
     for (const name of changes) peer.addEventListener(name, renewSoon, { signal: ended.signal })
+    // A switch that was pressed shows at once.
+    peer.addEventListener('network:cut', renew, { signal: ended.signal })
     const look = setInterval(renewSoon, lookEveryMs)
     renewSoon()
     return () => {

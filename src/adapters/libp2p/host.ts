@@ -44,6 +44,9 @@ export interface Host {
   listen(addresses: readonly string[]): Promise<void>
   /** Asks a connected relay for a reservation and listens through it. */
   reserve(relay: PeerId, address: string): Promise<void>
+  /** True while a relay's reservation holds. */
+  isReserved(relay: PeerId): boolean
+  isConnectedDirectly(peer: PeerId): boolean
 }
 
 /** The part of libp2p's transport manager that is used, which a host only gives to its services. */
@@ -55,6 +58,7 @@ interface TransportManager {
 /** The part of the relay transport that makes reservations. */
 interface ReservationStore {
   addRelay(relay: ReturnType<typeof peerIdFromString>, type: 'configured'): Promise<unknown>
+  hasReservation(relay: ReturnType<typeof peerIdFromString>): boolean
 }
 
 const dialsWaitingMax = 500
@@ -81,7 +85,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
     libp2p,
     gossip: libp2p.services.gossip as GossipSub,
     listen: addresses => listenOnAll(transports, addresses),
-    reserve: reservation(transports)
+    reserve: reservation(transports),
+    isReserved: relay => reservationStore(transports)?.hasReservation(peerIdFromString(relay)) ?? false,
+    isConnectedDirectly: peer => libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.direct && connection.status === 'open')
   }
 }
 

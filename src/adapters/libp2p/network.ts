@@ -183,7 +183,7 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   async #attach(host: Host): Promise<void> {
     const { libp2p } = host
     libp2p.addEventListener('connection:open', event => this.#connectionOpened(event.detail))
-    libp2p.addEventListener('connection:close', event => this.#sessions.get(event.detail.id)?.abort(undefined))
+    libp2p.addEventListener('connection:close', event => this.#connectionClosed(event.detail))
     libp2p.addEventListener('peer:identify', event => this.#identified(event.detail))
     libp2p.addEventListener('self:peer:update', () => this.#updateAddresses())
     for (const lane of ['request', 'bulk'] as const) {
@@ -203,6 +203,13 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
       events: this.#sessionEvents(connection.id)
     })
     this.#sessions.set(connection.id, session)
+  }
+
+  #connectionClosed(connection: Connection): void {
+    this.#sessions.get(connection.id)?.abort(undefined)
+    if (this.#stopping !== undefined) return
+    this.#relays.review()
+    this.#updateAddresses()
   }
 
   #accept(lane: LaneName, stream: Stream, connection: Connection): void {
@@ -241,7 +248,6 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   }
 
   #disconnected(peer: PeerId): void {
-    this.#relays.disconnected(peer)
     this.#supervisor.disconnected(peer)
     this.#handlers?.disconnected(peer)
   }
@@ -281,6 +287,7 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   #beat(): void {
     this.#cancelBeat = this.#options.clock.schedule(beatMs, () => {
       for (const session of this.#table.all()) session.beat()
+      this.#relays.review()
       this.#updateAddresses()
       this.#beat()
     })
@@ -317,7 +324,8 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
       logger: this.#options.logger,
       fraction: () => this.#jitter.fraction(),
       reserve: async (relay, address) => this.#host?.reserve(relay, address).then(() => this.#updateAddresses()),
-      isConnected: peer => this.#reach(peer) === 'direct'
+      isReserved: peer => this.#host?.isReserved(peer) ?? false,
+      isConnected: peer => this.#host?.isConnectedDirectly(peer) ?? false
     })
   }
 

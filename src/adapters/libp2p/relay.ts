@@ -2,7 +2,8 @@
  * Reservations at relays: how a tab, which nobody can dial, becomes reachable.
  *
  * Every directly connected peer that offers to relay is asked, up to a bound. libp2p renews a reservation while the connection lasts and drops
- * it with the connection; when the relay is back and connected again it is asked again here, which libp2p does not do.
+ * it with the connection. It never asks a relay again that was away, or whose second connection is the one that stays; so what is
+ * reserved is reviewed here whenever a connection comes or goes, and from time to time.
  */
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { PeerId } from '../../core/identifiers.ts'
@@ -15,8 +16,9 @@ export interface RelayOptions {
   readonly clock: Clock
   readonly logger: Logger | undefined
   fraction(): number
-  /** Asks the relay at `address` for a reservation and listens through it. */
+  /** Asks the connected relay at `address` for a reservation and listens through it. */
   reserve(peer: PeerId, address: string): Promise<void>
+  isReserved(peer: PeerId): boolean
   /** True while there is a direct connection to the peer. */
   isConnected(peer: PeerId): boolean
 }
@@ -24,8 +26,8 @@ export interface RelayOptions {
 interface Relay {
   readonly address: string
   failures: number
-  isReserved: boolean
-  isAsking: boolean
+  /** It is being asked, or will be asked again later. */
+  isBusy: boolean
   cancelRetry: () => void
 }
 
@@ -39,52 +41,47 @@ export class RelayReservations {
 
   /** A peer said what it speaks. */
   identified(peer: PeerId, address: string, protocols: readonly string[]): void {
-    if (!protocols.includes(RELAY_V2_HOP_CODEC) || this.#relays.has(peer)) return
+    if (!protocols.includes(RELAY_V2_HOP_CODEC)) return
     const via = address.includes('/p2p/') ? address : `${address}/p2p/${peer}`
-    this.#relays.set(peer, { address: via, failures: 0, isReserved: false, isAsking: false, cancelRetry: () => {} })
-    this.#fill()
+    if (!this.#relays.has(peer)) this.#relays.set(peer, { address: via, failures: 0, isBusy: false, cancelRetry: () => {} })
+    this.review()
   }
 
-  /** The connection to a peer ended, and its reservation with it. */
-  disconnected(peer: PeerId): void {
-    this.#relays.get(peer)?.cancelRetry()
-    if (this.#relays.delete(peer)) this.#fill()
+  /** Forgets relays that are gone and asks others while too few have reserved. */
+  review(): void {
+    for (const [peer, relay] of this.#relays) if (!this.#options.isConnected(peer)) this.#forget(peer, relay)
+    const engaged = [...this.#relays].filter(([peer, relay]) => relay.isBusy || this.#options.isReserved(peer)).length
+    const free = [...this.#relays].filter(([peer, relay]) => !relay.isBusy && !this.#options.isReserved(peer))
+    for (const [peer, relay] of free.slice(0, Math.max(0, relayReservationsMax - engaged))) void this.#ask(peer, relay)
   }
 
   stop(): void {
-    for (const relay of this.#relays.values()) relay.cancelRetry()
-    this.#relays.clear()
+    for (const [peer, relay] of this.#relays) this.#forget(peer, relay)
   }
 
-  /** Asks further relays while there are too few. */
-  #fill(): void {
-    for (const [peer, relay] of this.#relays) {
-      const engaged = [...this.#relays.values()].filter(other => other.isReserved || other.isAsking).length
-      if (engaged >= relayReservationsMax) return
-      if (!relay.isReserved && !relay.isAsking && relay.failures === 0) void this.#ask(peer, relay)
-    }
+  #forget(peer: PeerId, relay: Relay): void {
+    relay.cancelRetry()
+    this.#relays.delete(peer)
   }
 
   async #ask(peer: PeerId, relay: Relay): Promise<void> {
-    relay.isAsking = true
+    relay.isBusy = true
     try {
       await this.#options.reserve(peer, relay.address)
-      relay.isReserved = true
       relay.failures = 0
+      relay.isBusy = false
     } catch (error) {
       relay.failures++
-      this.#options.logger?.debug('a relay gave no reservation', { relay: peer, reason: String(error) })
-      if (this.#relays.get(peer) === relay) this.#askLater(peer, relay)
-    } finally {
-      relay.isAsking = false
-      this.#fill()
+      this.#options.logger?.debug('a relay gave no reservation', { relay: peer, reason: String(error).slice(0, 500) })
+      if (this.#relays.get(peer) === relay) this.#askLater(relay)
     }
   }
 
-  #askLater(peer: PeerId, relay: Relay): void {
+  #askLater(relay: Relay): void {
     const delayMs = backoffMs(redialBackoff, relay.failures, this.#options.fraction())
     relay.cancelRetry = this.#options.clock.schedule(delayMs, () => {
-      if (this.#options.isConnected(peer)) void this.#ask(peer, relay)
+      relay.isBusy = false
+      this.review()
     })
   }
 }

@@ -1,6 +1,7 @@
 /**
  * What differs between platforms: the transports to use, how many connections they bear, and how to wait for the end of a turn.
  */
+import type { TopologyFilter } from '@libp2p/interface'
 import type { ICryptoInterface } from '@libp2p/noise'
 import type { Libp2pOptions } from 'libp2p'
 import type { ParsedAddress } from './addresses.ts'
@@ -23,3 +24,9 @@ export interface TransportSet {
   /** Runs a function once, after the events of this turn (a macrotask). */
   afterTurn(run: () => void): void
 }
+
+/**
+ * Keeps libp2p from looking for relays by itself: it would ask in the same moment as `relay.ts` does, for itself, and both would fail.
+ * A filter that has seen everybody lets nobody through.
+ */
+export const noDiscovery: TopologyFilter = { has: () => true, add: () => {}, remove: () => {} }

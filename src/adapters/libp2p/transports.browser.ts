@@ -6,7 +6,7 @@ import { webRTC, webRTCDirect } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
 import { connectionsMaxBrowser } from '../../core/limits.ts'
 import { isLoopbackAddress, isPrivateAddress, type ParsedAddress } from './addresses.ts'
-import type { TransportSet } from './transport-set.ts'
+import { noDiscovery, type TransportSet } from './transport-set.ts'
 
 const waiting: (() => void)[] = []
 let channel: MessageChannel | undefined
@@ -17,7 +17,7 @@ export const browserTransports: TransportSet = {
   connectionsMax: connectionsMaxBrowser,
   mayDial,
   afterTurn,
-  load: async () => [webSockets(), circuitRelayTransport(), webRTC(), webRTCDirect()]
+  load: async () => [webSockets(), circuitRelayTransport({ discoveryFilter: noDiscovery }), webRTC(), webRTCDirect()]
 }
 
 /**

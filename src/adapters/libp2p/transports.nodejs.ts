@@ -7,7 +7,7 @@ import { webSockets } from '@libp2p/websockets'
 import { connectionsMaxNodejs } from '../../core/limits.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { nodejsNoiseCrypto } from './noise-crypto.nodejs.ts'
-import type { TransportFactory, TransportSet } from './transport-set.ts'
+import { noDiscovery, type TransportFactory, type TransportSet } from './transport-set.ts'
 
 /** Transports for Node.js. */
 export const nodejsTransports: TransportSet = {
@@ -16,7 +16,7 @@ export const nodejsTransports: TransportSet = {
   connectionsMax: connectionsMaxNodejs,
   mayDial: () => true,
   afterTurn: run => void setImmediate(run),
-  load: async logger => [webSockets(), tcp(), circuitRelayTransport(), ...(await loadWebRtc(logger))]
+  load: async logger => [webSockets(), tcp(), circuitRelayTransport({ discoveryFilter: noDiscovery }), ...(await loadWebRtc(logger))]
 }
 
 /** WebRTC needs a native module that does not exist for every platform; a peer without it still has the others. */

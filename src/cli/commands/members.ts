@@ -19,12 +19,16 @@ const COLUMNS: readonly Column[] = [
   { title: 'LINK' }
 ]
 
+/** Members that nobody needs to wait for. */
+const GONE: ReadonlySet<MemberInfo['status']> = new Set(['left', 'evicted'])
+
 export const membersCommand: Command = {
   name: 'members',
   summary: 'List the members of the cluster.',
   description: ['The members that the peer knows, what it thinks of each right now, and how many partitions each owns. Peers are shown by the end of their id; --long shows all of it, with addresses.'],
   arguments: [],
   flags: {
+    all: { kind: 'switch', short: 'a', help: 'Also those that left or were evicted.' },
     long: { kind: 'switch', short: 'l', help: 'Whole peer ids, replica ids and addresses.' },
     ...accessFlags,
     ...commonFlags
@@ -35,7 +39,8 @@ export const membersCommand: Command = {
     ['dynamesh members --json', 'for programs']
   ],
   run: async (invocation, terminal) => {
-    const members = await withAccess(invocation, terminal, access => access.members())
+    const known = await withAccess(invocation, terminal, access => access.members())
+    const members = known.filter(member => invocation.switch('all') || !GONE.has(member.status))
     if (invocation.switch('json')) await terminal.print(printableJson(members, 2))
     else await terminal.print(invocation.switch('long') ? members.map(longText).join('\n\n') : table(COLUMNS, members.map(row)))
     return exitCode.ok

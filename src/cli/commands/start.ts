@@ -9,9 +9,8 @@ import { controlServer } from '../control/server.ts'
 import { exitCode } from '../exit-code.ts'
 import { checkPort, defaultPorts, hostAddress, listenAddresses } from '../listen.ts'
 import { clusterFlags, commonFlags, dataFolderDefault } from '../shared-flags.ts'
-import { reportEvents, reportReady } from '../start-report.ts'
+import { reportEvents, reportReady, startLogger } from '../start-report.ts'
 import { untilInterrupted, type Terminal } from '../terminal.ts'
-import { terminalLogger } from '../terminal-logger.ts'
 
 const portFlag = { kind: 'integer', value: 'PORT', min: 0, max: 65_535 } as const
 
@@ -52,6 +51,7 @@ export const startCommand: Command = {
     const invocation = config === undefined ? given : given.withDefaults(await readConfigFile(terminal, config, configFlags))
     const data = resolve(terminal.folder, invocation.text('data') ?? dataFolderDefault)
     const options = await peerOptions(invocation, terminal, data)
+    if (invocation.list('join').length > 0 && !invocation.switch('json')) terminal.note('joining…')
     // Imported late: reading the flags and printing help need not wait for libp2p.
     const { createPeer } = await import('../../entry/nodejs.ts')
     await serve(await createPeer(options), data, invocation, terminal)
@@ -87,7 +87,7 @@ async function peerOptions(invocation: Invocation, terminal: Terminal, data: str
     listen: await listen(invocation),
     join: invocation.list('join'),
     announce: invocation.list('announce'),
-    logger: terminalLogger(terminal, invocation.switch('verbose')),
+    logger: startLogger(terminal, invocation.switch('verbose'), invocation.switch('json')),
     ...numbers(invocation, ['partitions', 'replicas', 'r', 'w', 'weight']),
     ...(zone === undefined ? {} : { zone })
   }
