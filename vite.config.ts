@@ -40,13 +40,15 @@ export default defineConfig({
         test: {
           name: 'chromium',
           include: ['test/browser/**/*.test.ts'],
-          globalSetup: ['test/setup/network-relay.ts'],
+          globalSetup: [at('test/setup/network-relay.ts')],
           testTimeout: 60_000,
           browser: {
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            provider: playwright({ launchOptions: { args: [...chromiumFlags], ...(executablePath === undefined ? {} : { executablePath }) } }),
+            provider: playwright({
+              launchOptions: { args: [...chromiumFlags], ...(executablePath === undefined ? {} : { executablePath }) }
+            }),
             instances: [{ browser: 'chromium' }]
           }
         }

@@ -86,7 +86,9 @@ async function runStep(step: Step): Promise<Tally> {
     return toolTally(1)
   })
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-  console.log(`=== ${step.name}: ${tally.passed} passed, ${tally.failed} failed${tally.skipped > 0 ? `, ${tally.skipped} skipped` : ''} (${seconds} s)`)
+  console.log(
+    `=== ${step.name}: ${tally.passed} passed, ${tally.failed} failed${tally.skipped > 0 ? `, ${tally.skipped} skipped` : ''} (${seconds} s)`
+  )
   return tally
 }
 

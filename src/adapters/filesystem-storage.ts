@@ -55,7 +55,10 @@ class FilesystemStorage implements Storage {
   readonly #bytesMax: number | undefined
   readonly #reserveBytes: number
   readonly #lifecycle: Lifecycle
-  readonly #commits = new GroupCommit({ commit: batches => this.#commit(batches), turn: () => new Promise(resolve => setImmediate(resolve)) })
+  readonly #commits = new GroupCommit({
+    commit: batches => this.#commit(batches),
+    turn: () => new Promise(resolve => setImmediate(resolve))
+  })
   /** Rows found damaged, by key text: to be kept aside when they are overwritten. */
   readonly #damaged = new Map<string, Uint8Array>()
   readonly #sizes = new RowSizes()
@@ -177,7 +180,11 @@ class FilesystemStorage implements Storage {
     try {
       const engine = await this.#healthyEngine()
       await this.#checkRoom()
-      const plan = new CommitPlan({ bytes: this.#bytes, refuse: (bytes, growth) => this.#refuse(bytes, growth), rowBytes: (key, text) => this.#sizes.get(text) ?? engine.rowBytes(key) })
+      const plan = new CommitPlan({
+        bytes: this.#bytes,
+        refuse: (bytes, growth) => this.#refuse(bytes, growth),
+        rowBytes: (key, text) => this.#sizes.get(text) ?? engine.rowBytes(key)
+      })
       const refusals = batches.map(batch => plan.admit(batch))
       if (plan.operations.length > 0) await this.#apply(engine, plan)
       return refusals
@@ -224,7 +231,12 @@ class FilesystemStorage implements Storage {
     await this.#closeEngine()
     this.#sizes.clear()
     const engine = await LevelEngine.open(this.#folder)
-    this.#bytes = engine.total()
+    try {
+      this.#bytes = engine.total()
+    } catch (error) {
+      await engine.close()
+      throw error
+    }
     this.#recovered += engine.recovered
     this.#isSuspect = false
     this.#engine = engine

@@ -104,13 +104,20 @@ export class IndexedDbDatabase {
    * One transaction: looks up the sizes that `plan` lacks, lets it decide, and applies what it admitted. Resolves when all of it is on
    * the disk, as far as the browser tells.
    */
-  async commit(unknownKeys: readonly Uint8Array[], decide: (rows: readonly (Uint8Array | undefined)[]) => CommitPlan, aside: ReadonlyMap<string, StoredRow>): Promise<CommitPlan> {
+  async commit(
+    unknownKeys: readonly Uint8Array[],
+    decide: (rows: readonly (Uint8Array | undefined)[]) => CommitPlan,
+    aside: ReadonlyMap<string, StoredRow>
+  ): Promise<CommitPlan> {
     const transaction = this.#connection.transaction(['rows', 'meta'], 'readwrite', { durability: 'strict' })
     const done = transaction.done
     unwatched(done)
     try {
       const store = transaction.objectStore('rows')
-      const [epoch, ...found] = await Promise.all([transaction.objectStore('meta').get('epoch'), ...unknownKeys.map(key => store.get(key as KeyBytes))])
+      const [epoch, ...found] = await Promise.all([
+        transaction.objectStore('meta').get('epoch'),
+        ...unknownKeys.map(key => store.get(key as KeyBytes))
+      ])
       if (epoch !== this.epoch) throw this.#fenced(epoch === undefined)
       const plan = decide(found)
       if (plan.operations.length > 0) apply(unwrap(store), unwrap(transaction.objectStore('meta')), plan, aside)

@@ -26,7 +26,10 @@ export function indexedDbError(error: unknown, action: string, location: string,
     const message = `The browser closed its connection to the storage ${location}, and opening it again did not help. Reload the page.`
     return new StoreError('ERR_IDB_CONNECTION_LOST', message, { ...options, outcome })
   }
-  return new StoreError('ERR_IO', `The storage ${location} failed on ${action} (${name}). Reload the page; nothing acknowledged is lost.`, { ...options, outcome })
+  return new StoreError('ERR_IO', `The storage ${location} failed on ${action} (${name}). Reload the page; nothing acknowledged is lost.`, {
+    ...options,
+    outcome
+  })
 }
 
 /** The error of opening a database where the browser does not let us. */

@@ -2,9 +2,11 @@
  * Byte strings as keys of a `Map`: one UTF-16 unit per byte, so that texts compare as the bytes do.
  */
 
+type NativeText = (this: Uint8Array, start: number, end: number) => string
+
 /** Node.js has it natively, several times faster than a loop. */
-const nativeText: ((this: Uint8Array, start: number, end: number) => string) | undefined =
-  typeof Buffer === 'undefined' ? undefined : Buffer.prototype.latin1Slice
+const nativeText = (globalThis as { readonly Buffer?: { readonly prototype: { readonly latin1Slice: NativeText } } }).Buffer?.prototype
+  .latin1Slice
 
 /** A text that is equal exactly for equal bytes and sorts like them. */
 export function keyText(bytes: Uint8Array): string {

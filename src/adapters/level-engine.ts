@@ -155,4 +155,3 @@ function encodeTotal(total: number): Uint8Array {
   new DataView(bytes.buffer).setFloat64(0, total)
   return encodeRow(TOTAL_KEY, bytes)
 }
-

@@ -47,17 +47,25 @@ export class Lifecycle {
   /** Throws `ERR_CLOSED` unless the storage is open. */
   assertOpen(): void {
     if (this.#state !== 'open') {
-      throw new StoreError('ERR_CLOSED', `The storage ${this.#location} is not open. Open it before use, and stop using it after close().`, {
-        details: { location: this.#location }
-      })
+      throw new StoreError(
+        'ERR_CLOSED',
+        `The storage ${this.#location} is not open. Open it before use, and stop using it after close().`,
+        {
+          details: { location: this.#location }
+        }
+      )
     }
   }
 }
 
 /** The error of a second opener. */
 export function lockedError(location: string, reason: string, cause?: unknown): StoreError {
-  return new StoreError('ERR_STORE_LOCKED', `The storage ${location} is in use: ${reason}. Close the other user first, or choose another storage.`, {
-    details: { location },
-    cause
-  })
+  return new StoreError(
+    'ERR_STORE_LOCKED',
+    `The storage ${location} is in use: ${reason}. Close the other user first, or choose another storage.`,
+    {
+      details: { location },
+      cause
+    }
+  )
 }

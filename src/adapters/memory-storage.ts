@@ -46,7 +46,11 @@ class MemoryStorage implements Storage {
 
   async write(batch: readonly StorageOperation[]): Promise<void> {
     this.#lifecycle.assertOpen()
-    const plan = new CommitPlan({ bytes: this.#bytes, refuse: refuseBeyond(this.#bytesMax), rowBytes: (key, text) => this.#rowBytes(key, text) })
+    const plan = new CommitPlan({
+      bytes: this.#bytes,
+      refuse: refuseBeyond(this.#bytesMax),
+      rowBytes: (key, text) => this.#rowBytes(key, text)
+    })
     const refusal = plan.admit(batch)
     if (refusal !== undefined) throw refusal
     for (const operation of batch) this.#apply(operation)

@@ -45,7 +45,11 @@ function crc32c(bytes: Uint8Array, initial: number): number {
   let crc = initial
   let index = 0
   for (const end = bytes.length - 3; index < end; index += 4) {
-    crc ^= (bytes[index] as number) | ((bytes[index + 1] as number) << 8) | ((bytes[index + 2] as number) << 16) | ((bytes[index + 3] as number) << 24)
+    crc ^=
+      (bytes[index] as number) |
+      ((bytes[index + 1] as number) << 8) |
+      ((bytes[index + 2] as number) << 16) |
+      ((bytes[index + 3] as number) << 24)
     crc =
       (TABLE3[crc & 0xff] as number) ^
       (TABLE2[(crc >>> 8) & 0xff] as number) ^

@@ -31,7 +31,7 @@ async function readFormat(path: string): Promise<string | undefined> {
   try {
     return await readFile(join(path, FORMAT_FILE), 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
 }
@@ -81,8 +81,8 @@ function formatText(): string {
 /** Makes a new name durable. Windows has no such call; a parent that may not be listed cannot be flushed, and holds a folder that exists. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return
-  const folder = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EACCES') return undefined
+  const folder = await open(path, 'r').catch((error: unknown) => {
+    if (hasCode(error, 'EACCES')) return undefined
     throw error
   })
   try {
@@ -90,4 +90,8 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder?.close()
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -11,7 +11,8 @@ export function systemRandom(): Random {
   return {
     bytes(length) {
       const bytes = new Uint8Array(length)
-      for (let offset = 0; offset < length; offset += CHUNK_BYTES) globalThis.crypto.getRandomValues(bytes.subarray(offset, offset + CHUNK_BYTES))
+      for (let offset = 0; offset < length; offset += CHUNK_BYTES)
+        globalThis.crypto.getRandomValues(bytes.subarray(offset, offset + CHUNK_BYTES))
       return bytes
     }
   }

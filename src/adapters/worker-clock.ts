@@ -124,8 +124,9 @@ class WorkerClock implements Clock {
     this.#rearm()
   }
 
+  /** In the order in which they are due, so that overdue ones do not overtake each other. */
   #rearm(): void {
-    for (const [id, timer] of this.#timers) {
+    for (const [id, timer] of [...this.#timers].toSorted(([, a], [, b]) => a.dueMs - b.dueMs)) {
       timer.cancel?.()
       timer.cancel = undefined
       this.#arm(id, timer)

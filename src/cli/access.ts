@@ -43,7 +43,11 @@ export interface Access {
 }
 
 /** Gives `use` the peer that the flags name, and lets go of it afterwards. */
-export async function withAccess<Result>(invocation: Invocation, terminal: Terminal, use: (access: Access) => Promise<Result>): Promise<Result> {
+export async function withAccess<Result>(
+  invocation: Invocation,
+  terminal: Terminal,
+  use: (access: Access) => Promise<Result>
+): Promise<Result> {
   const access = await openAccess(invocation, terminal)
   try {
     return await use(access)
@@ -55,7 +59,8 @@ export async function withAccess<Result>(invocation: Invocation, terminal: Termi
 async function openAccess(invocation: Invocation, terminal: Terminal): Promise<Access> {
   if (!invocation.has('join')) {
     const stray = ['cluster', 'partitions', 'replicas'].find(name => invocation.has(name))
-    if (stray !== undefined) throw usageError(`--${stray} is for a client over the network; add --join ADDR, or leave it out to ask the peer of --data.`)
+    if (stray !== undefined)
+      throw usageError(`--${stray} is for a client over the network; add --join ADDR, or leave it out to ask the peer of --data.`)
     return controlClient(resolve(terminal.folder, invocation.text('data') ?? dataFolderDefault))
   }
   const cluster = invocation.text('cluster')

@@ -44,7 +44,11 @@ export function parseFlagText(flag: Flag, where: string, text: string): FlagValu
 function tokenize(flags: Flags, words: readonly string[]): ReturnType<typeof parseTokens> {
   const options: Record<string, { type: 'string' | 'boolean'; multiple: true; short?: string }> = {}
   for (const [name, flag] of Object.entries(flags)) {
-    options[name] = { type: flag.kind === 'switch' ? 'boolean' : 'string', multiple: true, ...(flag.short === undefined ? {} : { short: flag.short }) }
+    options[name] = {
+      type: flag.kind === 'switch' ? 'boolean' : 'string',
+      multiple: true,
+      ...(flag.short === undefined ? {} : { short: flag.short })
+    }
   }
   return parseTokens(words, options)
 }
@@ -54,7 +58,10 @@ type Token =
   | ({ readonly kind: 'option' } & OptionToken)
   | { readonly kind: 'option-terminator' }
 
-function parseTokens(words: readonly string[], options: Record<string, { type: 'string' | 'boolean'; multiple: true; short?: string }>): readonly Token[] {
+function parseTokens(
+  words: readonly string[],
+  options: Record<string, { type: 'string' | 'boolean'; multiple: true; short?: string }>
+): readonly Token[] {
   return parseArgs({ args: [...words], options, strict: false, allowPositionals: true, tokens: true }).tokens
 }
 
@@ -79,7 +86,9 @@ function optionValue(flag: Flag, token: OptionToken): FlagValue {
   const placeholder = flag.value ?? 'VALUE'
   if (token.value === undefined) throw usageError(`${token.rawName} needs a value: ${token.rawName} ${placeholder}.`)
   if (token.inlineValue !== true && token.value.startsWith('--')) {
-    throw usageError(`${token.rawName} needs a value, but '${token.value}' follows; if that is the value, write ${token.rawName}=${token.value}.`)
+    throw usageError(
+      `${token.rawName} needs a value, but '${token.value}' follows; if that is the value, write ${token.rawName}=${token.value}.`
+    )
   }
   return parseFlagText(flag, token.rawName, token.value)
 }

@@ -40,7 +40,7 @@ export async function clientPeer(invocation: Invocation, terminal: Terminal, clu
 }
 
 /** A peer of this process as an {@link Access}. */
-export function peerAccess(peer: Peer): Access {
+function peerAccess(peer: Peer): Access {
   return {
     get: (key, options) => peer.get(key, options),
     put: (key, context, value, options) => peer.put(key, context, value, options),
@@ -73,7 +73,8 @@ async function joined(peer: Peer, join: readonly string[], terminal: Terminal, t
       const check = (): void => {
         if (peer.members().some(isUsable)) resolve()
       }
-      for (const name of ['member:up', 'member:reachable', 'connection:opened', 'ring:changed'] as const) peer.addEventListener(name, check, options)
+      for (const name of ['member:up', 'member:reachable', 'connection:opened', 'ring:changed'] as const)
+        peer.addEventListener(name, check, options)
       over.signal.addEventListener('abort', () => reject(over.signal.reason as Error), { once: true })
       if (over.signal.aborted) reject(over.signal.reason as Error)
       // Only now, so that no refusal is missed.
@@ -94,7 +95,9 @@ function refusal(code: string, message: string): StoreError {
 }
 
 function nobody(join: readonly string[], timeoutMs: number): StoreError {
-  return new StoreError('ERR_NETWORK', `No peer answered within ${timeoutMs} ms at ${join.join(', ')}. Is one running there?`, { details: { join, timeoutMs } })
+  return new StoreError('ERR_NETWORK', `No peer answered within ${timeoutMs} ms at ${join.join(', ')}. Is one running there?`, {
+    details: { join, timeoutMs }
+  })
 }
 
 /** Commands without requests, like `members`, have no --timeout. */

@@ -23,12 +23,13 @@ interface Problem {
 export async function readConfigFile(terminal: Terminal, file: string, flags: Flags): Promise<ReadonlyMap<string, FlagValue>> {
   const bytes = await readNamedFile(terminal, file)
   const text = bytes.length > configBytesMax ? undefined : decodeUtf8(bytes)
-  if (text === undefined) throw new StoreError('ERR_CONFIG', `${file} is not a configuration file: it takes UTF-8 text of at most ${configBytesMax} bytes.`)
+  if (text === undefined)
+    throw new StoreError('ERR_CONFIG', `${file} is not a configuration file: it takes UTF-8 text of at most ${configBytesMax} bytes.`)
   return configValues(file, text, flags)
 }
 
 /** The values in the configuration `text`. */
-export function configValues(file: string, text: string, flags: Flags): ReadonlyMap<string, FlagValue> {
+function configValues(file: string, text: string, flags: Flags): ReadonlyMap<string, FlagValue> {
   const root = parse(file, text)
   if (root.kind !== 'object') throw configError(file, [{ at: root.at, message: `expected an object { … }, found ${describe(root)}` }])
   const problems: Problem[] = []
@@ -61,7 +62,8 @@ function fieldValue({ name, value: node }: JsonEntry, flag: Flag): FlagValue | P
   if (flag.kind === 'list') return listValue(name, node)
   const value = node.kind === 'scalar' ? node.value : undefined
   if (flag.kind === 'switch') return typeof value === 'boolean' ? value : wrongType(name, node, 'true or false')
-  if (flag.kind === 'integer') return typeof value === 'number' ? ranged(name, node, flag, String(value)) : wrongType(name, node, 'a number')
+  if (flag.kind === 'integer')
+    return typeof value === 'number' ? ranged(name, node, flag, String(value)) : wrongType(name, node, 'a number')
   if (typeof value !== 'string') return wrongType(name, node, 'a text')
   return ranged(name, node, flag, value)
 }

@@ -37,7 +37,9 @@ export function failureText(command: string, error: StoreError, isVerbose: boole
   if (outcome !== undefined) lines.push(`  outcome  ${outcome}`)
   if (typeof dot === 'string') lines.push(`  dot      ${printable(dot)}`)
   if (typeof requestId === 'string' && error.outcome !== 'none') {
-    lines.push(`  request  ${printable(requestId)}: repeat the command with --request-id ${printable(requestId)}, so that it cannot count twice`)
+    lines.push(
+      `  request  ${printable(requestId)}: repeat the command with --request-id ${printable(requestId)}, so that it cannot count twice`
+    )
   }
   const advice = ADVICE[error.code]
   if (advice !== undefined) lines.push(`  to do    ${advice}`)

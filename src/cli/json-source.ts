@@ -116,7 +116,8 @@ class JsonReader {
     const place = this.#place()
     this.#offset++
     while (this.#text[this.#offset] !== '"') {
-      if (this.#offset >= this.#text.length || this.#text[this.#offset] === '\n') throw new JsonSourceError('a text in double quotes does not end', place)
+      if (this.#offset >= this.#text.length || this.#text[this.#offset] === '\n')
+        throw new JsonSourceError('a text in double quotes does not end', place)
       this.#offset += this.#text[this.#offset] === '\\' ? 2 : 1
     }
     this.#offset++

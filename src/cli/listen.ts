@@ -70,7 +70,12 @@ export function listenError(host: string, port: number, flag: string, error: unk
     const message = `Port ${port} on ${host} is in use by another program. Choose another with ${flag} PORT, or ${flag} 0 for any free one.`
     return new StoreError('ERR_LISTEN', message, { details, cause: error })
   }
-  if (code === 'EACCES') return new StoreError('ERR_LISTEN', `Port ${port} may not be used by this user. Choose one above 1023 with ${flag}.`, { details, cause: error })
-  if (code === 'EADDRNOTAVAIL') return new StoreError('ERR_LISTEN', `${host} is not an address of this machine. Choose another with --host.`, { details, cause: error })
+  if (code === 'EACCES')
+    return new StoreError('ERR_LISTEN', `Port ${port} may not be used by this user. Choose one above 1023 with ${flag}.`, {
+      details,
+      cause: error
+    })
+  if (code === 'EADDRNOTAVAIL')
+    return new StoreError('ERR_LISTEN', `${host} is not an address of this machine. Choose another with --host.`, { details, cause: error })
   return new StoreError('ERR_LISTEN', `Port ${port} on ${host} cannot be listened on: ${String(error)}.`, { details, cause: error })
 }

@@ -4,7 +4,7 @@
  */
 
 /** Oldest Node.js that works. */
-export const nodeVersionMin: { readonly major: number; readonly minor: number } = { major: 22, minor: 12 }
+const nodeVersionMin = { major: 22, minor: 12 }
 
 /** What is wrong with Node.js `version` (like `20.11.1`), or `undefined` when it can run dynamesh. */
 export function nodeVersionProblem(version: string): string | undefined {

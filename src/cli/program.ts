@@ -55,7 +55,8 @@ export async function runProgram(words: readonly string[], terminal: Terminal): 
 
 async function dispatch(name: string, words: readonly string[], terminal: Terminal): Promise<number> {
   if (name === '--version' || name === '-v') return printed(terminal, version())
-  if (name === '--help' || name === '-h' || (name === 'help' && words.length === 0)) return printed(terminal, programHelp(commands, version()))
+  if (name === '--help' || name === '-h' || (name === 'help' && words.length === 0))
+    return printed(terminal, programHelp(commands, version()))
   if (name === 'help') return printed(terminal, commandHelp(findCommand(words[0] ?? '')))
   if (name === '') {
     terminal.note(programHelp(commands, version()))
@@ -90,7 +91,7 @@ async function printed(terminal: Terminal, text: string): Promise<number> {
 }
 
 /** The version of this package. */
-export function version(): string {
+function version(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
 }

@@ -17,7 +17,8 @@ export function keyArgument(invocation: Invocation, name = 'KEY'): Uint8Array {
 
 export function hexBytes(text: string, what: string): Uint8Array {
   const bytes = fromHex(text)
-  if (bytes === undefined) throw usageError(`${what} '${text}' is not hexadecimal: with --key-hex it takes an even number of the digits 0-9 and a-f.`)
+  if (bytes === undefined)
+    throw usageError(`${what} '${text}' is not hexadecimal: with --key-hex it takes an even number of the digits 0-9 and a-f.`)
   return bytes
 }
 
@@ -73,5 +74,8 @@ export function reason(error: unknown): string {
 function parseContext(text: string, where: string): Uint8Array {
   const bytes = fromBase64Url(text)
   if (bytes !== undefined && bytes.length > 0) return bytes
-  throw new StoreError('ERR_CONTEXT_MALFORMED', `${where} is not a context: it takes the base64url text that \`dynamesh get --json\` prints as "context". Nothing was written.`)
+  throw new StoreError(
+    'ERR_CONTEXT_MALFORMED',
+    `${where} is not a context: it takes the base64url text that \`dynamesh get --json\` prints as "context". Nothing was written.`
+  )
 }

@@ -16,7 +16,11 @@ export const commonFlags: Flags = {
 export const clusterFlags: Flags = {
   cluster: { kind: 'text', value: 'NAME', help: 'Name of the cluster. Peers of another name refuse each other.' },
   join: { kind: 'list', value: 'ADDR', help: 'Address of a peer to join by; may be repeated.' },
-  partitions: { kind: 'integer', value: 'Q', help: 'Partitions of the ring, a power of two; the same on all peers, for ever. Default: 1024.' },
+  partitions: {
+    kind: 'integer',
+    value: 'Q',
+    help: 'Partitions of the ring, a power of two; the same on all peers, for ever. Default: 1024.'
+  },
   replicas: { kind: 'integer', value: 'N', min: 1, max: replicasMax, help: 'Owners of each partition; the same on all peers. Default: 3.' }
 }
 
@@ -51,7 +55,11 @@ export const readFlags: Flags = {
 export const writeFlags: Flags = {
   w: { kind: 'integer', value: 'W', min: 1, max: replicasMax, help: 'Durable acknowledgements to wait for. Default: 2.' },
   ...readFlags,
-  context: { kind: 'text', value: 'TOKEN', help: 'Supersede exactly what the get that printed this context had read; nothing is read first.' },
+  context: {
+    kind: 'text',
+    value: 'TOKEN',
+    help: 'Supersede exactly what the get that printed this context had read; nothing is read first.'
+  },
   'context-file': { kind: 'text', value: 'FILE', help: 'The same, with the context from a file that get --context-file wrote.' },
   'request-id': { kind: 'text', value: 'ID', help: 'Repeat a write whose outcome is unknown; it cannot count twice.' }
 }

@@ -15,7 +15,13 @@ export function shortPeer(peerId: string | undefined): string {
 
 /** A table of siblings, numbered as `get --sibling` counts them. */
 export function siblingTable(siblings: readonly SiblingInfo[]): string {
-  const columns = [{ title: '#', align: 'right' }, { title: 'WRITTEN BY' }, { title: 'AT' }, { title: 'BYTES', align: 'right' }, { title: 'BEGINS' }] as const
+  const columns = [
+    { title: '#', align: 'right' },
+    { title: 'WRITTEN BY' },
+    { title: 'AT' },
+    { title: 'BYTES', align: 'right' },
+    { title: 'BEGINS' }
+  ] as const
   const rows = siblings.map((sibling, index) => [
     String(index + 1),
     shortPeer(sibling.writer),
@@ -40,7 +46,10 @@ export function getJson(key: Uint8Array, result: GetResult): object {
 }
 
 function siblingJson({ value, text, writer, writerReplica, dot, ...rest }: SiblingInfo): object {
-  const content = value === undefined ? { deleted: true } : { bytes: value.length, ...(text === undefined ? { base64: Buffer.from(value).toString('base64') } : { text }) }
+  const content =
+    value === undefined
+      ? { deleted: true }
+      : { bytes: value.length, ...(text === undefined ? { base64: Buffer.from(value).toString('base64') } : { text }) }
   return { ...content, writer: writer ?? null, writerReplica, writtenAt: wallTime(rest), dot }
 }
 

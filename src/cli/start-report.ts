@@ -10,11 +10,10 @@ import type { Terminal } from './terminal.ts'
 import { terminalLogger, type TerminalLogger } from './terminal-logger.ts'
 
 /** Tells that the peer is running. */
-export async function reportReady(peer: Peer, data: string, join: readonly string[], terminal: Terminal, isJson: boolean): Promise<void> {
-  const { addresses, state } = peer.status()
+export async function reportReady(peer: Peer, data: string, terminal: Terminal, isJson: boolean): Promise<void> {
+  const { addresses } = peer.status()
   const text = isJson ? readyJson(peer, addresses, data) : readyText(peer, addresses, data, terminal)
   await terminal.print(text).catch(() => {})
-  if (!isJson && join.length > 0 && state !== 'up') terminal.note('waiting for a peer of --join to answer; this one serves already, and keeps trying')
   terminal.tellParent({ type: 'ready', peerId: peer.peerId, addresses, data })
 }
 
@@ -25,7 +24,11 @@ export function reportEvents(peer: Peer, terminal: Terminal, isJson: boolean, si
     else terminal.note(text)
   }
   for (const name of ['member:up', 'member:leaving', 'member:left', 'member:evicted', 'member:suspect', 'member:reachable'] as const) {
-    peer.addEventListener(name, ({ detail }) => tell(name, { peerId: detail.peerId }, `${shortPeer(detail.peerId)} ${MEMBER_WORDS[name]}`), { signal })
+    peer.addEventListener(
+      name,
+      ({ detail }) => tell(name, { peerId: detail.peerId }, `${shortPeer(detail.peerId)} ${MEMBER_WORDS[name]}`),
+      { signal }
+    )
   }
 }
 
@@ -49,7 +52,15 @@ const MEMBER_WORDS = {
 function readyJson(peer: Peer, addresses: readonly string[], data: string): string {
   const members = peer.members().filter(member => !member.self && member.status === 'up')
   const { peerId, cluster } = peer
-  return printableJson({ event: 'ready', peerId, cluster, addresses, data, pid: process.pid, members: members.map(member => member.peerId) })
+  return printableJson({
+    event: 'ready',
+    peerId,
+    cluster,
+    addresses,
+    data,
+    pid: process.pid,
+    members: members.map(member => member.peerId)
+  })
 }
 
 function readyText(peer: Peer, addresses: readonly string[], data: string, terminal: Terminal): string {

@@ -16,7 +16,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
 /** Lines of `name  value` pairs, the values aligned. A value of several lines continues below its start. */
 export function pairs(entries: readonly (readonly [name: string, ...values: readonly string[]])[], indent = ''): string {
   const width = Math.max(...entries.map(([name]) => name.length)) + 2
-  const lines = entries.flatMap(([name, ...values]) => values.map((value, index) => indent + (index === 0 ? name : '').padEnd(width) + printable(value)))
+  const lines = entries.flatMap(([name, ...values]) =>
+    values.map((value, index) => indent + (index === 0 ? name : '').padEnd(width) + printable(value))
+  )
   return lines.join('\n')
 }
 
@@ -40,7 +42,11 @@ function textWidth(text: string): number {
   let width = 0
   for (const character of text) {
     if (/\p{M}/u.test(character)) continue
-    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(character) ? 2 : 1
+    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
+      character
+    )
+      ? 2
+      : 1
   }
   return width
 }

@@ -23,8 +23,10 @@ const warningsMax = 256
 
 export function terminalLogger(terminal: Terminal, isVerbose: boolean, tell: TellWarning = text => terminal.note(text)): TerminalLogger {
   if (isVerbose) {
-    const write = (level: string) => (message: string, details?: Details): void =>
-      terminal.note(`${level}: ${printable(message)}${details === undefined ? '' : ` ${printableJson(details)}`}`)
+    const write =
+      (level: string) =>
+      (message: string, details?: Details): void =>
+        terminal.note(`${level}: ${printable(message)}${details === undefined ? '' : ` ${printableJson(details)}`}`)
     return { debug: write('debug'), info: write('info'), warn: write('warning') }
   }
   const told = new Set<string>()
@@ -43,7 +45,10 @@ export function terminalLogger(terminal: Terminal, isVerbose: boolean, tell: Tel
 /** A warning about an error says the error; another says its details. */
 function warningText(message: string, { peer, code, ...details }: Details): string {
   const from = typeof peer === 'string' ? ` (${shortPeer(peer)})` : ''
-  if (typeof details['message'] === 'string') return `warning: ${printable(details['message'])}${typeof code === 'string' ? ` [${code}]` : ''}${printable(from)}`
-  const rest = [code, ...Object.values(details)].filter(value => value !== undefined).map(value => (typeof value === 'string' ? value : JSON.stringify(value)))
+  if (typeof details['message'] === 'string')
+    return `warning: ${printable(details['message'])}${typeof code === 'string' ? ` [${code}]` : ''}${printable(from)}`
+  const rest = [code, ...Object.values(details)]
+    .filter(value => value !== undefined)
+    .map(value => (typeof value === 'string' ? value : JSON.stringify(value)))
   return `warning: ${printable([message, ...rest].join(': '))}${printable(from)}`
 }

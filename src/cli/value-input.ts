@@ -18,7 +18,8 @@ export async function readValue(invocation: Invocation, terminal: Terminal): Pro
   if (text !== undefined && file !== undefined) throw usageError(`The value is given twice: by --value and as the file ${file}.`)
   if (text !== undefined) return checked(new TextEncoder().encode(text), '--value')
   if (file !== undefined && file !== '-') return readFileBounded(terminal, file)
-  if (file === undefined && terminal.stdinIsTerminal) throw usageError('put needs a value: --value TEXT, a FILE, or - to type it here and end with Ctrl-D.')
+  if (file === undefined && terminal.stdinIsTerminal)
+    throw usageError('put needs a value: --value TEXT, a FILE, or - to type it here and end with Ctrl-D.')
   return readStdin(terminal)
 }
 

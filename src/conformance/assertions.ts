@@ -21,7 +21,7 @@ export async function expectError(outcome: Promise<unknown>, code: ErrorCode): P
     (reason: unknown) => reason
   )
   if (isStoreError(error) && error.code === code) return error
-  throw new Error(`Expected ${code}, but got ${error === undefined ? 'a result' : String(error)}.`, { cause: error })
+  throw new Error(`Expected ${code}, but got ${error instanceof Error ? `${error.name}: ${error.message}` : 'a result'}.`, { cause: error })
 }
 
 function shortened(text: string): string {

@@ -82,15 +82,42 @@ async function compareWithModel(storage: Storage, rows: StorageRow[], random: Pr
   const bytes = rows.reduce((sum, row) => sum + row.key.length + row.value.length, 0)
   expectSame(storage.status().bytes, bytes, 'accounted bytes')
   const after = randomKey(random)
-  for (const range of [{ prefix: new Uint8Array() }, { prefix: randomKey(random) }, { prefix: randomKey(random).subarray(0, 1), after, limit: 1 + random.below(5) }]) {
+  for (const range of [
+    { prefix: new Uint8Array() },
+    { prefix: randomKey(random) },
+    { prefix: randomKey(random).subarray(0, 1), after, limit: 1 + random.below(5) }
+  ]) {
     const expected = rows.filter(row => isInRange(row.key, range)).slice(0, 'limit' in range ? range.limit : Infinity)
     const found: StorageRow[] = []
     for await (const row of storage.scan(range)) found.push(row)
-    expectSame(found.map(row => toHex(row.key)), expected.map(row => toHex(row.key)), 'the keys of a scan')
-    expectTrue(found.every((row, index) => equalBytes(row.value, (expected[index] as StorageRow).value)), 'values as in the model')
+    expectSame(
+      found.map(row => toHex(row.key)),
+      expected.map(row => toHex(row.key)),
+      'the keys of a scan'
+    )
+    expectTrue(
+      found.every((row, index) => equalBytes(row.value, (expected[index] as StorageRow).value)),
+      'values as in the model'
+    )
   }
 }
 
 function isInRange(key: Uint8Array, { prefix, after }: ScanRange): boolean {
   return equalBytes(key.subarray(0, prefix.length), prefix) && (after === undefined || compareBytes(key, after) > 0)
+}
+
+/** Opens a storage on `place` anew, and closes it whatever happens. */
+export async function withReopened(place: StorageUnderTest, run: (storage: Storage) => Promise<void>): Promise<void> {
+  const storage = place.storage()
+  await storage.open()
+  try {
+    await run(storage)
+  } finally {
+    await storage.close()
+  }
+}
+
+/** Keys that sort by their number. */
+export function numbered(index: number): string {
+  return `n${index.toString().padStart(6, '0')}`
 }

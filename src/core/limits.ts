@@ -69,8 +69,6 @@ export const hintBatchMax = 64
 export const timeoutMsMax = 600_000
 /** Deepest nesting of a JSON value that the `json` codec takes; deeper is refused with `ERR_VALUE_TOO_DEEP`. */
 export const jsonDepthMax = 64
-/** Changes that a `watch` iterator holds for a slow reader; past it older changes of a key are replaced by its newest. */
-export const watchQueueMax = 1024
 /** Bytes of records in one handoff batch; a larger record travels alone. */
 export const handoffBytesMax: number = 256 * 1024
 /** Rows that a replica keeps decoded in memory; the least recently used is forgotten first. */
@@ -81,6 +79,8 @@ export const rowCacheBytesMax: number = 32 * 1024 * 1024
 export const gossipPerSecondMax = 200
 /** Entries of one handoff or view message. (*wire*) */
 export const messageEntriesMax = 4096
+/** Addresses to join by, to listen on or to announce that are taken in one list; a longer list is refused with `ERR_OPTIONS`. */
+export const joinAddressesMax = 1024
 /** Keys read in one step while a ring change is worked through. */
 export const transferPageRows = 256
 /** Bytes of messages that one end of a lane may have under way before the other end says that it took them. (*wire*) */

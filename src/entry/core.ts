@@ -31,5 +31,13 @@ export {
 } from '../core/record.ts'
 
 export { type Actor, actorOf, epochOf, type PeerId, type ReplicaId, replicaOf, type RequestId } from '../core/identifiers.ts'
-export { type ErrorClass, type ErrorCode, errorCodes, isStoreError, StoreError, type StoreErrorOptions, type WriteOutcome } from '../core/errors.ts'
+export {
+  type ErrorClass,
+  type ErrorCode,
+  errorCodes,
+  isStoreError,
+  StoreError,
+  type StoreErrorOptions,
+  type WriteOutcome
+} from '../core/errors.ts'
 export * as limits from '../core/limits.ts'

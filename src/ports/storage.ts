@@ -35,12 +35,18 @@ export interface StorageStatus {
   readonly bytes: number
   /** Most accounted bytes, or `undefined` for as many as fit. */
   readonly bytesMax: number | undefined
-  /** Damaged tails or rows that opening set aside. */
+  /**
+   * Stretches of its log that the storage could not read when it was opened, and left out. More than 0 means that acknowledged rows may be
+   * missing: treat the storage as one that lost its memory, not as one that never had it.
+   */
   readonly recovered: number
 }
 
 export interface Storage {
-  /** Opens for exclusive use. A second opener gets `ERR_STORE_LOCKED`, a newer format `ERR_STORE_VERSION`; both leave the data untouched. */
+  /**
+   * Opens for exclusive use. A second opener gets `ERR_STORE_LOCKED`, a newer format `ERR_STORE_VERSION`, a place with other contents
+   * `ERR_CONFIG`; all leave the data untouched. The same object opens again after `close`.
+   */
   open(): Promise<void>
   /** Waits for writes under way, then closes. Further calls reject with `ERR_CLOSED`. Closing twice is fine. */
   close(): Promise<void>
@@ -51,7 +57,10 @@ export interface Storage {
    * (group commit) but succeed or fail each on their own. The bytes may not be changed until then.
    */
   write(batch: readonly StorageOperation[]): Promise<void>
-  /** Rows in ascending byte order of keys, as they were when each was read; rows may be written and deleted meanwhile. */
+  /**
+   * Rows in ascending byte order of keys, as they were when each was read; rows may be written and deleted meanwhile. A row whose
+   * checksum fails ends the scan with `ERR_RECORD_CORRUPT` and `details.key`: a new scan with `after: details.key` goes on behind it.
+   */
   scan(range: ScanRange): AsyncIterable<StorageRow>
   status(): StorageStatus
 }

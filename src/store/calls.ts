@@ -1,37 +1,60 @@
 /** Callers that wait for an answer, by number. Each is answered exactly once. */
 import { StoreError, type WriteOutcome } from '../core/errors.ts'
+import type { RequestId } from '../core/identifiers.ts'
 import type { GetOutcome, PutOutcome } from '../protocol/effect.ts'
+
+/** What a call asks for, as far as its end is concerned. */
+export interface CallSubject {
+  /** The write, for a put. */
+  readonly request: RequestId | undefined
+  readonly signal: AbortSignal | undefined
+}
 
 interface Waiting {
   readonly resolve: (outcome: GetOutcome | PutOutcome) => void
   readonly reject: (error: StoreError) => void
-  /** What is known about the call if it ends now. */
-  readonly outcome: WriteOutcome
-  readonly release: () => void
+  readonly request: RequestId | undefined
+  readonly release: (() => void) | undefined
 }
 
 export class Calls {
   readonly #waiting = new Map<number, Waiting>()
   readonly #idle: (() => void)[] = []
   readonly #abandon: (call: number) => void
+  #operations = 0
   #last = 0
+  #closed = false
 
   /** `abandon` is told which call nobody waits for any more. */
   constructor(abandon: (call: number) => void) {
     this.#abandon = abandon
   }
 
-  /** Starts a call with a fresh number and waits for its outcome, or for `signal`. */
-  run(kind: 'get' | 'put', signal: AbortSignal | undefined, begin: (call: number) => void): Promise<GetOutcome | PutOutcome> {
-    if (signal?.aborted === true) return Promise.reject(aborted('none', signal))
+  /** Operations of callers under way: each makes one call after the other, or waits between two. */
+  get operations(): number {
+    return this.#operations
+  }
+
+  /** Counts an operation, to its end. */
+  async during<Result>(operation: () => Promise<Result>): Promise<Result> {
+    this.#operations += 1
+    try {
+      return await operation()
+    } finally {
+      this.#operations -= 1
+      if (this.#operations === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    }
+  }
+
+  /** Starts a call with a fresh number and waits for its outcome, or for the signal. */
+  run({ request, signal }: CallSubject, begin: (call: number, failed: (error: StoreError) => void) => void): Promise<GetOutcome | PutOutcome> {
+    if (signal?.aborted === true) return Promise.reject(aborted(undefined, signal))
+    if (this.#closed) return Promise.reject(closed(undefined))
     this.#last += 1
     const call = this.#last
     return new Promise((resolve, reject) => {
-      const outcome = kind === 'put' ? 'indeterminate' : 'none'
-      const onAbort = (): void => this.#abort(call, signal)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiting.set(call, { resolve, reject, outcome, release: () => signal?.removeEventListener('abort', onAbort) })
-      begin(call)
+      this.#waiting.set(call, { resolve, reject, request, release: this.#listen(call, signal) })
+      begin(call, error => this.#take(call)?.reject(error))
     })
   }
 
@@ -39,35 +62,52 @@ export class Calls {
     this.#take(call)?.resolve(outcome)
   }
 
-  /** Resolves when nobody waits. */
+  /** Resolves when no operation is under way. */
   async idle(): Promise<void> {
-    if (this.#waiting.size > 0) await new Promise<void>(resolve => this.#idle.push(resolve))
+    if (this.#operations > 0) await new Promise<void>(resolve => this.#idle.push(resolve))
   }
 
-  /** Ends all that still wait. */
+  /** Ends all that still wait, and takes no further call. */
   close(): void {
-    for (const [call, { outcome }] of this.#waiting) {
-      this.#take(call)?.reject(new StoreError('ERR_CLOSED', 'The peer was stopped before the request was answered.', { outcome }))
-    }
+    this.#closed = true
+    for (const [call, { request }] of this.#waiting) this.#take(call)?.reject(closed(request))
   }
 
-  #abort(call: number, signal: AbortSignal | undefined): void {
+  #listen(call: number, signal: AbortSignal | undefined): (() => void) | undefined {
+    if (signal === undefined) return undefined
+    const onAbort = (): void => this.#abort(call, signal)
+    signal.addEventListener('abort', onAbort, { once: true })
+    return () => signal.removeEventListener('abort', onAbort)
+  }
+
+  #abort(call: number, signal: AbortSignal): void {
     const waiting = this.#take(call)
     if (waiting === undefined) return
     this.#abandon(call)
-    waiting.reject(aborted(waiting.outcome, signal))
+    waiting.reject(aborted(waiting.request, signal))
   }
 
   #take(call: number): Waiting | undefined {
     const waiting = this.#waiting.get(call)
     this.#waiting.delete(call)
-    waiting?.release()
-    if (this.#waiting.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    waiting?.release?.()
     return waiting
   }
 }
 
-function aborted(outcome: WriteOutcome, signal: AbortSignal | undefined): StoreError {
-  const message = outcome === 'none' ? 'The request was aborted.' : 'The request was aborted; the write may still become visible.'
-  return new StoreError('ERR_ABORTED', message, { outcome, cause: signal?.reason })
+function aborted(request: RequestId | undefined, signal: AbortSignal): StoreError {
+  const message = request === undefined ? 'The request was aborted.' : `The request was aborted; ${mayAppear}`
+  return new StoreError('ERR_ABORTED', message, { ...known(request), cause: signal.reason })
+}
+
+function closed(request: RequestId | undefined): StoreError {
+  const message = request === undefined ? 'The peer was stopped before the request was answered.' : `The peer was stopped before the write was acknowledged; ${mayAppear}`
+  return new StoreError('ERR_CLOSED', message, known(request))
+}
+
+const mayAppear = 'it may still become visible. A retry with details.requestId cannot count twice.'
+
+/** What is known of a call that ends now: a write may have happened. */
+function known(requestId: RequestId | undefined): { readonly outcome: WriteOutcome; readonly details: Readonly<Record<string, unknown>> } {
+  return requestId === undefined ? { outcome: 'none', details: {} } : { outcome: 'indeterminate', details: { requestId } }
 }

@@ -2,24 +2,29 @@
 import { StoreError } from '../core/errors.ts'
 import type { Codec, Collection, CollectionOptions, Peer } from './api.ts'
 import { OptionReader } from './option-reader.ts'
+import { kindOf } from './text.ts'
 
 /**
  * A collection of `peer`.
  *
- * @throws `ERR_OPTIONS` when codec or merge are missing
+ * @throws `ERR_OPTIONS` when the name is no text without colons, or codec or merge are missing
  */
 export function collectionOf<Value>(peer: Peer, name: string, options: CollectionOptions<Value>): Collection<Value> {
   const { codec, merge } = checkOptions(name, options)
-  const keyOf = (id: string): string => `${name}:${id}`
+  const keyOf = (id: unknown): string => `${name}:${checkedId(id)}`
+  const decoded = (bytes: readonly Uint8Array[]): Value[] => bytes.map(each => codec.decode(each))
   const typed = <Read extends { readonly values: readonly Uint8Array[]; readonly context: Uint8Array }>(read: Read): Typed<Value> => {
-    const values = read.values.map(bytes => codec.decode(bytes))
+    const values = decoded(read.values)
     return { value: mergedValue(values, merge), values, context: read.context }
   }
   return {
     get: async (id, request) => typed(await peer.get(keyOf(id), request)),
     put: async (id, context, value, request) => peer.put(keyOf(id), context, codec.encode(value), request),
-    update: (id, change, request) => peer.update(keyOf(id), values => codec.encode(change(mergedValue(values.map(bytes => codec.decode(bytes)), merge))), request),
-    delete: (id, context, request) => peer.delete(keyOf(id), context, request),
+    update: async (id, change, request) => {
+      if (typeof change !== 'function') throw new StoreError('ERR_OPTIONS', `update needs a function that makes the new value of the old one, got ${kindOf(change)}.`)
+      return peer.update(keyOf(id), onceOnly(codec, bytes => mergedValue(decoded(bytes), merge), change), request)
+    },
+    delete: async (id, context, request) => peer.delete(keyOf(id), context, request),
     watch: (id, request) => mapAsync(peer.watch(keyOf(id), request), typed)
   }
 }
@@ -30,16 +35,40 @@ interface Typed<Value> {
   readonly context: Uint8Array
 }
 
-function checkOptions<Value>(name: unknown, options: CollectionOptions<Value>): { readonly codec: Codec<Value>; readonly merge: CollectionOptions<Value>['merge'] } {
+/**
+ * Applies `change` to what was read first. When another write came in between, the result of `change` is among the siblings that are read
+ * then: they are merged, and nothing is changed twice.
+ */
+function onceOnly<Value>(
+  codec: Codec<Value>,
+  merged: (bytes: readonly Uint8Array[]) => Value | undefined,
+  change: (value: Value | undefined) => Value
+): (values: readonly Uint8Array[]) => Uint8Array | undefined {
+  let isChanged = false
+  return bytes => {
+    const value = merged(bytes)
+    if (isChanged) return value === undefined ? undefined : codec.encode(value)
+    isChanged = true
+    return codec.encode(change(value))
+  }
+}
+
+function checkedId(id: unknown): string {
+  if (typeof id === 'string') return id
+  throw new StoreError('ERR_KEY_TYPE', `the id in a collection must be a string, got ${kindOf(id)}.`)
+}
+
+function checkOptions<Value>(name: unknown, options: CollectionOptions<Value>): CollectionOptions<Value> {
   const reader = new OptionReader('collection options', options, ['codec', 'merge'])
-  if (typeof name !== 'string' || name === '') reader.problem('ERR_OPTIONS', 'the name of a collection must be a text of at least one character')
-  if (typeof reader.get('merge') !== 'function') reader.problem('ERR_OPTIONS', 'merge must be a function that makes one value of several')
-  const codec = reader.get('codec')
-  const isCodec = typeof codec === 'object' && codec !== null && ['encode', 'decode'].every(part => typeof Reflect.get(codec, part) === 'function')
-  if (!isCodec) reader.problem('ERR_OPTIONS', 'codec must have encode and decode, e.g. json()')
+  if (typeof name !== 'string' || name === '' || name.includes(':')) {
+    reader.problem('ERR_OPTIONS', 'the name of a collection must be a text of at least one character and without colons, so that no two collections share a key')
+  }
+  const merge = reader.get('merge')
+  if (typeof merge !== 'function') reader.problem('ERR_OPTIONS', 'merge must be a function that makes one value of several')
+  const codec = reader.parts<Codec<Value>>('codec', ['encode', 'decode'])
+  if (codec === undefined) reader.problem('ERR_OPTIONS', 'codec must have encode and decode, e.g. json()')
   reader.finish()
-  if (!isCodec) throw new StoreError('ERR_OPTIONS', 'codec is missing')
-  return { codec: options.codec, merge: options.merge }
+  return { codec: codec as Codec<Value>, merge: merge as CollectionOptions<Value>['merge'] }
 }
 
 function mergedValue<Value>(values: readonly Value[], merge: (values: readonly Value[]) => Value): Value | undefined {

@@ -1,3 +1,4 @@
+/** Numbers that a peer keeps about its own work, for `peer.metrics()`. They start at nothing with each start and are lost with the process. */
 import type { Metrics } from '../ports/metrics.ts'
 
 /** Counters and gauges in memory. */

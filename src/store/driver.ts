@@ -1,10 +1,13 @@
 /**
  * Runs a {@link RingPeer}: feeds it messages, time and storage results, and performs the effects that it answers with.
  *
- * One step at a time, to the end: what a step sends to its own peer is delivered before anything else. The effects of a write wait until
- * the storage says that it is durable.
+ * One step at a time, to the end: what a step sends to its own peer, and what others ask for meanwhile (a listener that calls the peer),
+ * is stepped next, in order. The effects of a write wait until the storage says that it is durable.
+ *
+ * A step that fails is a mistake of ours. It is reported, what it had decided before is performed, and the peer goes on: one key that
+ * cannot be served must not take the others with it.
  */
-import { isStoreError } from '../core/errors.ts'
+import { isStoreError, StoreError } from '../core/errors.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Metrics } from '../ports/metrics.ts'
@@ -14,6 +17,7 @@ import type { Instant } from '../protocol/instant.ts'
 import { readMessage, writeMessage } from '../protocol/message-codec.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
 import type { JoiningNetwork } from './platform.ts'
+import { reasonOf } from './text.ts'
 
 export interface DriverParts {
   readonly peer: RingPeer
@@ -24,13 +28,21 @@ export interface DriverParts {
   /** Answers a caller. */
   settle(call: number, outcome: GetOutcome | PutOutcome): void
   report(event: ProtocolEvent): void
+  /** Something of ours failed. Must not throw. */
+  broke(error: StoreError): void
 }
+
+/** Something for the peer to do. */
+export type Step<Answer> = (now: Instant, effects: Effect[]) => Answer
+
+type Attempt<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly code: string; readonly failure: StorageFailure }
 
 export class Driver {
   readonly #parts: DriverParts
   /** Steps that follow from the last one, in order. */
-  readonly #following: ((now: Instant, effects: Effect[]) => void)[] = []
-  readonly #underway = new Set<Promise<void>>()
+  #following: Step<unknown>[] = []
+  readonly #idle: (() => void)[] = []
+  #storageCalls = 0
   #stepping = false
   #stopped = false
   #wakeAtMs = Number.POSITIVE_INFINITY
@@ -40,15 +52,35 @@ export class Driver {
     this.#parts = parts
   }
 
-  /** Lets the peer take one step and performs what it wants done. */
-  step<Answer>(step: (now: Instant, effects: Effect[]) => Answer): Answer | undefined {
+  /** Lets the peer take one step and performs what it wants done. Never throws; `undefined` when the step failed, or has to wait for another. */
+  step<Answer>(step: Step<Answer>): Answer | undefined {
     if (this.#stopped) return undefined
-    const effects: Effect[] = []
-    const answer = step(this.#now(), effects)
-    this.#perform(effects)
-    this.#follow()
+    if (this.#stepping) {
+      this.#following.push(step)
+      return undefined
+    }
+    this.#stepping = true
+    const answer = this.#take(step)
+    while (this.#following.length > 0) {
+      const following = this.#following
+      this.#following = []
+      for (const next of following) this.#take(next)
+    }
+    this.#stepping = false
     this.#schedule()
     return answer
+  }
+
+  /** A step on behalf of a caller, who is told when it fails. */
+  begin(step: Step<void>, failed: (error: StoreError) => void): void {
+    this.step((now, effects) => {
+      try {
+        step(now, effects)
+      } catch (error) {
+        failed(internalError(error))
+        throw error
+      }
+    })
   }
 
   /** A frame of another peer. The bytes are only lent: records keep views of a copy. Throws when they are not a message. */
@@ -61,29 +93,45 @@ export class Driver {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelWake()
-    await Promise.allSettled(this.#underway)
+    if (this.#storageCalls > 0) await new Promise<void>(resolve => this.#idle.push(resolve))
   }
 
   #now(): Instant {
     return { ms: this.#parts.clock.monotonicMs(), wallMs: this.#parts.clock.wallMs() }
   }
 
-  #perform(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#performOne(effect)
+  #take<Answer>(step: Step<Answer>): Answer | undefined {
+    const effects: Effect[] = []
+    let answer: Answer | undefined
+    try {
+      answer = step(this.#now(), effects)
+    } catch (error) {
+      this.#broke(error)
+    }
+    for (const effect of effects) this.#perform(effect)
+    return answer
   }
 
-  #performOne(effect: Effect): void {
+  #perform(effect: Effect): void {
+    try {
+      this.#performOrThrow(effect)
+    } catch (error) {
+      this.#broke(error)
+    }
+  }
+
+  #performOrThrow(effect: Effect): void {
     switch (effect.kind) {
       case 'send':
         return this.#send(effect)
       case 'broadcast':
         return this.#parts.network.publish(effect.bytes)
       case 'read':
-        return this.#background(this.#read(effect))
+        return void this.#read(effect)
       case 'scan':
-        return this.#background(this.#scan(effect))
+        return void this.#scan(effect)
       case 'write':
-        return this.#background(this.#write(effect))
+        return void this.#write(effect)
       case 'settle':
         return this.#parts.settle(effect.call, effect.outcome)
       case 'want':
@@ -94,26 +142,20 @@ export class Driver {
   }
 
   #send({ to, lane, message }: Extract<Effect, { kind: 'send' }>): void {
-    if (to === this.#parts.peer.self) {
-      this.#following.push((now, effects) => this.#parts.peer.receive(now, to, message, effects))
+    const { peer, network, metrics } = this.#parts
+    if (to === peer.self) {
+      this.#following.push((now, effects) => peer.receive(now, to, message, effects))
       return
     }
-    const sent = this.#parts.network.send(to, lane, out => writeMessage(out, message))
-    if (sent) return
-    this.#parts.metrics.count('network.unsent')
-    this.#following.push((now, effects) => this.#parts.peer.unsent(now, to, message, effects))
-  }
-
-  /** Takes the steps that follow: what the peer sent to itself, and what could not be sent. */
-  #follow(): void {
-    if (this.#stepping) return
-    this.#stepping = true
-    for (let step = this.#following.shift(); step !== undefined; step = this.#following.shift()) {
-      const effects: Effect[] = []
-      step(this.#now(), effects)
-      this.#perform(effects)
+    let sent = false
+    try {
+      sent = network.send(to, lane, out => writeMessage(out, message))
+    } catch (error) {
+      this.#broke(error)
     }
-    this.#stepping = false
+    if (sent) return
+    metrics.count('network.unsent')
+    this.#following.push((now, effects) => peer.unsent(now, to, message, effects))
   }
 
   async #read({ keys, token }: Extract<Effect, { kind: 'read' }>): Promise<void> {
@@ -127,7 +169,7 @@ export class Driver {
 
   /** A damaged row counts as lost: the copy is born again under a new epoch and refilled from other owners. */
   #loadedCorrupt(now: Instant, token: number, keys: number, effects: Effect[]): void {
-    this.#parts.report({ type: 'storage-failed', code: 'ERR_RECORD_CORRUPT' })
+    effects.push({ kind: 'report', event: { type: 'storage-failed', code: 'ERR_RECORD_CORRUPT' } })
     this.#parts.peer.loaded(now, token, Array.from({ length: keys }, () => undefined), effects)
   }
 
@@ -148,38 +190,47 @@ export class Driver {
     const written = await this.#attempt(() => this.#parts.storage.write(batch))
     this.step((now, effects) => {
       if (written.ok) {
-        effects.push(...then)
+        for (const effect of then) effects.push(effect)
         this.#parts.peer.written(now, token, effects)
       } else this.#parts.peer.failed(now, token, written.failure, effects)
     })
   }
 
-  async #attempt<Value>(
-    action: () => Promise<Value>
-  ): Promise<{ readonly ok: true; readonly value: Value } | { readonly ok: false; readonly code: string; readonly failure: StorageFailure }> {
+  async #attempt<Value>(action: () => Promise<Value>): Promise<Attempt<Value>> {
+    this.#storageCalls += 1
     try {
       return { ok: true, value: await action() }
     } catch (error) {
       const code = isStoreError(error) ? error.code : 'ERR_IO'
       this.#parts.metrics.count(`storage.failed.${code}`)
       return { ok: false, code, failure: code === 'ERR_QUOTA' ? 'full' : 'failed' }
+    } finally {
+      this.#storageCalls -= 1
+      if (this.#storageCalls === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
-  }
-
-  #background(work: Promise<void>): void {
-    this.#underway.add(work)
-    void work.finally(() => this.#underway.delete(work))
   }
 
   /** Keeps one timer, for the earliest deadline. */
   #schedule(): void {
-    const deadlineMs = this.#parts.peer.deadline()
+    const { peer, clock } = this.#parts
+    const deadlineMs = peer.deadline()
     if (deadlineMs >= this.#wakeAtMs || this.#stopped) return
     this.#cancelWake()
     this.#wakeAtMs = deadlineMs
-    this.#cancelWake = this.#parts.clock.schedule(Math.max(deadlineMs - this.#parts.clock.monotonicMs(), 0), () => {
+    this.#cancelWake = clock.schedule(Math.max(deadlineMs - clock.monotonicMs(), 0), () => {
       this.#wakeAtMs = Number.POSITIVE_INFINITY
-      this.step((now, effects) => this.#parts.peer.wake(now, effects))
+      this.step((now, effects) => peer.wake(now, effects))
     })
   }
+
+  #broke(error: unknown): void {
+    this.#parts.metrics.count('internal.errors')
+    this.#parts.broke(internalError(error))
+  }
+}
+
+/** An error that nobody expected, as callers and listeners see it. */
+function internalError(error: unknown): StoreError {
+  if (isStoreError(error)) return error
+  return new StoreError('ERR_INTERNAL', `Something inside dynamesh failed: ${reasonOf(error)}. Please report this.`, { outcome: 'indeterminate', cause: error })
 }

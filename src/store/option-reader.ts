@@ -1,8 +1,11 @@
 /**
  * Reads an options object once, into values of our own, and reports all that is wrong with it together.
+ *
+ * Only own properties of a plain object count: what a class instance, a Map or a polluted prototype would bring along is not an option
+ * that somebody wrote down. Whatever throws while it is looked at is a fault of the option, not of ours.
  */
 import { StoreError, type ErrorCode } from '../core/errors.ts'
-import { kindOf } from './text.ts'
+import { kindOf, reasonOf, utf8Bytes } from './text.ts'
 
 /** A fault of one option. */
 interface Problem {
@@ -19,17 +22,20 @@ export class OptionReader {
   constructor(what: string, options: unknown, known: readonly string[]) {
     this.#what = what
     if (options === undefined) return
-    if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-      throw new StoreError('ERR_OPTIONS', `${what} must be an object, got ${kindOf(options)}.`)
-    }
+    if (typeof options !== 'object' || options === null) throw new StoreError('ERR_OPTIONS', `${what} must be an object, got ${kindOf(options)}.`)
     try {
-      for (const name of Object.keys(options)) {
-        if (known.includes(name)) this.#values.set(name, Reflect.get(options, name))
-        else this.problem('ERR_OPTIONS', `${name} is not an option${suggestion(name, known)}`)
-      }
+      if (!isPlain(options)) throw new StoreError('ERR_OPTIONS', `${what} must be a plain object, got ${Array.isArray(options) ? 'an array' : 'an instance of a class'}.`)
+      for (const name of Reflect.ownKeys(options)) this.#read(options, name, known)
     } catch (error) {
-      throw new StoreError('ERR_OPTIONS', `${what} could not be read: a property threw.`, { cause: error })
+      if (error instanceof StoreError) throw error
+      throw new StoreError('ERR_OPTIONS', `${what} could not be read: ${reasonOf(error)}.`, { cause: error })
     }
+  }
+
+  #read(options: object, name: string | symbol, known: readonly string[]): void {
+    if (typeof name === 'symbol') this.problem('ERR_OPTIONS', `${String(name)} is not an option`)
+    else if (!known.includes(name)) this.problem('ERR_OPTIONS', `${JSON.stringify(name)} is not an option${suggestion(name, known)}`)
+    else this.check(name, () => this.#values.set(name, Reflect.get(options, name)))
   }
 
   /** The value as it was given, or `undefined`. */
@@ -41,10 +47,20 @@ export class OptionReader {
     this.#problems.push({ code, message })
   }
 
+  /** Runs a check of the option `name`; `undefined` and a problem when looking at it throws. */
+  check<Result>(name: string, look: () => Result): Result | undefined {
+    try {
+      return look()
+    } catch (error) {
+      this.problem('ERR_OPTIONS', `${name} could not be read: ${reasonOf(error)}`)
+      return undefined
+    }
+  }
+
   text(name: string, fallback: string, bytesMax: number): string {
     const value = this.get(name)
     if (value === undefined) return fallback
-    const bytes = typeof value === 'string' && !/\p{Surrogate}/u.test(value) ? new TextEncoder().encode(value).length : 0
+    const bytes = typeof value === 'string' && value.isWellFormed() ? utf8Bytes(value) : 0
     if (bytes > 0 && bytes <= bytesMax) return value as string
     this.problem('ERR_OPTIONS', `${name} must be a text of 1..${bytesMax} bytes`)
     return fallback
@@ -66,19 +82,31 @@ export class OptionReader {
     return fallback
   }
 
-  texts(name: string, fallback: readonly string[]): readonly string[] {
+  texts(name: string, fallback: readonly string[], countMax: number): readonly string[] {
     const value = this.get(name)
     if (value === undefined) return fallback
-    if (Array.isArray(value) && value.every(item => typeof item === 'string')) return [...value]
-    this.problem('ERR_OPTIONS', `${name} must be an array of texts`)
+    const texts = this.check(name, () => (Array.isArray(value) && value.length <= countMax ? Array.from(value as unknown[]) : undefined))
+    if (texts?.every(item => typeof item === 'string') === true) return texts as string[]
+    this.problem('ERR_OPTIONS', `${name} must be an array of at most ${countMax} texts`)
     return fallback
   }
 
   signal(name: string): AbortSignal | undefined {
     const value = this.get(name)
-    if (value === undefined || value instanceof AbortSignal) return value
+    if (value === undefined) return undefined
+    // Reading `aborted` fails for what only inherits from AbortSignal.
+    const isSignal = this.check(name, () => value instanceof AbortSignal && typeof value.aborted === 'boolean')
+    if (isSignal === true) return value as AbortSignal
     this.problem('ERR_OPTIONS', `${name} must be an AbortSignal, got ${kindOf(value)}`)
     return undefined
+  }
+
+  /** An object with certain functions. */
+  parts<Value>(name: string, functions: readonly string[]): Value | undefined {
+    const value = this.get(name)
+    if (typeof value !== 'object' || value === null) return undefined
+    const complete = this.check(name, () => functions.every(part => typeof Reflect.get(value, part) === 'function'))
+    return complete === true ? (value as Value) : undefined
   }
 
   /** Throws one error that lists everything that is wrong; its code is that of the first fault. */
@@ -90,7 +118,15 @@ export class OptionReader {
   }
 }
 
+/** An object literal, of this realm or another. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === null || prototype === Object.prototype) return true
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
+}
+
 function suggestion(name: string, known: readonly string[]): string {
+  if (name.length > 64) return ''
   const nearest = known.map(candidate => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0]
   return nearest !== undefined && nearest.distance <= Math.max(2, nearest.candidate.length / 3) ? `; did you mean ${nearest.candidate}?` : ''
 }

@@ -56,7 +56,8 @@ const silent: Logger = { debug: () => undefined, info: () => undefined, warn: ()
 /**
  * Checks the options of a peer.
  *
- * @throws `ERR_OPTIONS`, `ERR_QUORUM_RANGE`, `ERR_TIMEOUT_RANGE`, `ERR_BOOTSTRAP_ADDR` (when no `join` address is usable)
+ * @throws `ERR_OPTIONS`, `ERR_QUORUM_RANGE`, `ERR_TIMEOUT_RANGE`, `ERR_BOOTSTRAP_ADDR` (when no `join` address is usable): the code of the
+ * first problem, with all problems in message and details
  */
 export function checkPeerOptions(platform: Platform, options: unknown): CheckedPeerOptions {
   const reader = new OptionReader('createPeer options', options ?? {}, PEER_OPTIONS)
@@ -65,7 +66,7 @@ export function checkPeerOptions(platform: Platform, options: unknown): CheckedP
   const replicas = reader.integer('replicas', 3, 1, replicasMax)
   const checked: CheckedPeerOptions = {
     cluster: reader.text('cluster', 'unnamed', nameBytesMax),
-    join: reader.texts('join', []),
+    join: reader.texts('join', [], joinAddressesMax),
     storage: storageOption(reader),
     partitions: partitionsOption(reader),
     replicas,
@@ -75,27 +76,52 @@ export function checkPeerOptions(platform: Platform, options: unknown): CheckedP
     weight: reader.integer('weight', defaults.weight, 0, weightMax),
     durable: reader.boolean('durable', defaults.durable),
     zone: reader.get('zone') === undefined ? undefined : reader.text('zone', 'unnamed', nameBytesMax),
-    listen: reader.texts('listen', defaults.listen),
-    announce: reader.texts('announce', []),
+    listen: reader.texts('listen', defaults.listen, joinAddressesMax),
+    announce: reader.texts('announce', [], joinAddressesMax),
     relay: reader.boolean('relay', defaults.relay),
-    storageBytesMax: reader.integer('storageBytesMax', defaults.storageBytesMax, 1, Number.MAX_SAFE_INTEGER),
+    storageBytesMax: storageBytesOption(reader, defaults.storageBytesMax),
     keysMax: reader.integer('keysMax', keysMaxDefault, 1, Number.MAX_SAFE_INTEGER),
-    evictAfterMs: reader.integer('evictAfterMs', evictAfterMsDefault, 1000, Number.MAX_SAFE_INTEGER),
     logger: loggerOption(reader)
   }
+  const { usable, problems } = sortAddresses(platform, checked.join)
+  if (checked.join.length > 0 && usable.length === 0) reader.problem('ERR_BOOTSTRAP_ADDR', noneUsable(problems))
   reader.finish()
-  checkAddresses(platform, 'join', checked.join)
   return checked
 }
 
-/** Refuses a list in which no address is usable; a bad one beside good ones is left to the log. */
-export function checkAddresses(platform: Platform, name: string, addresses: readonly string[]): readonly string[] {
-  const reasons = addresses.map(address => platform.checkAddress(address))
-  const problems = addresses.flatMap((address, index) => (reasons[index] === undefined ? [] : [`${JSON.stringify(address)}: ${reasons[index]}`]))
-  if (addresses.length > 0 && problems.length === addresses.length) {
-    throw new StoreError('ERR_BOOTSTRAP_ADDR', `${name} has no usable address: ${problems.join('; ')}.`, { details: { problems } })
+/** Addresses to join by that can be used, and what is wrong with the others. */
+export interface SortedAddresses {
+  readonly usable: readonly string[]
+  readonly problems: readonly string[]
+}
+
+/** Tells usable addresses from others. A bad one beside good ones is left to the log. */
+export function sortAddresses(platform: Platform, addresses: readonly string[]): SortedAddresses {
+  const usable: string[] = []
+  const problems: string[] = []
+  for (const address of addresses) {
+    const reason = platform.checkAddress(address)
+    if (reason === undefined) usable.push(address)
+    else problems.push(`${JSON.stringify(address.slice(0, 100))}: ${reason}`)
   }
-  return problems
+  return { usable, problems }
+}
+
+/**
+ * Checks what `join` is called with.
+ *
+ * @throws `ERR_OPTIONS` when it is no list of texts, `ERR_BOOTSTRAP_ADDR` when no address in it can be used
+ */
+export function checkJoin(platform: Platform, addresses: unknown): SortedAddresses {
+  const reader = new OptionReader('join', { addresses: addresses ?? null }, ['addresses'])
+  const sorted = sortAddresses(platform, reader.texts('addresses', [], joinAddressesMax))
+  if (sorted.usable.length === 0 && sorted.problems.length > 0) reader.problem('ERR_BOOTSTRAP_ADDR', noneUsable(sorted.problems))
+  reader.finish()
+  return sorted
+}
+
+function noneUsable(problems: readonly string[]): string {
+  return `join has no usable address: ${problems.join('; ')}`
 }
 
 /** Options of one request with every default filled in. */
@@ -123,6 +149,7 @@ export const requestOptions = {
  * @throws `ERR_OPTIONS`, `ERR_QUORUM_RANGE`, `ERR_TIMEOUT_RANGE`
  */
 export function checkRequestOptions(peer: CheckedPeerOptions, kind: keyof typeof requestOptions, options: unknown): CheckedRequestOptions {
+  if (options === undefined) return defaultRequest(peer)
   const reader = new OptionReader(`${kind} options`, options, requestOptions[kind])
   const checked: CheckedRequestOptions = {
     r: reader.integer('r', peer.r, 1, peer.replicas, 'ERR_QUORUM_RANGE'),
@@ -135,6 +162,18 @@ export function checkRequestOptions(peer: CheckedPeerOptions, kind: keyof typeof
   }
   reader.finish()
   return checked
+}
+
+const defaultRequests = new WeakMap<CheckedPeerOptions, CheckedRequestOptions>()
+
+/** What a request without options asks for; made once per peer. */
+function defaultRequest(peer: CheckedPeerOptions): CheckedRequestOptions {
+  const known = defaultRequests.get(peer)
+  if (known !== undefined) return known
+  const { r, w, timeoutMs } = peer
+  const made = { r, w, timeoutMs, sloppy: true, force: false, signal: undefined, requestId: undefined }
+  defaultRequests.set(peer, made)
+  return made
 }
 
 function requestIdOption(reader: OptionReader): RequestId | undefined {
@@ -152,24 +191,40 @@ function partitionsOption(reader: OptionReader): number {
   return 1024
 }
 
+const STORAGE_FUNCTIONS = ['open', 'close', 'read', 'write', 'scan', 'status'] as const
+
 function storageOption(reader: OptionReader): string | Storage {
-  const storage = reader.get('storage')
-  if (typeof storage === 'string' && storage.length > 0) return storage
-  if (isStorage(storage)) return storage
-  reader.problem('ERR_OPTIONS', `storage must be a folder or database name, 'memory' or a Storage, got ${storage === '' ? 'an empty text' : kindOf(storage)}`)
+  const given = reader.get('storage')
+  if (typeof given === 'string' && given.length > 0) return given
+  const storage = reader.parts<Storage>('storage', STORAGE_FUNCTIONS)
+  if (storage !== undefined) return storage
+  const got = given === '' ? 'an empty text' : typeof given === 'object' && given !== null ? 'an object without all of open, close, read, write, scan, status' : kindOf(given)
+  reader.problem('ERR_OPTIONS', `storage must be a folder or database name, 'memory' or a Storage, got ${got}`)
   return 'memory'
 }
 
-function isStorage(value: unknown): value is Storage {
-  if (typeof value !== 'object' || value === null) return false
-  return ['open', 'close', 'read', 'write', 'scan', 'status'].every(name => typeof Reflect.get(value, name) === 'function')
+function storageBytesOption(reader: OptionReader, fallback: number | undefined): number | undefined {
+  const bytesMax = reader.integer('storageBytesMax', fallback, 1, Number.MAX_SAFE_INTEGER)
+  if (reader.get('storageBytesMax') !== undefined && typeof reader.get('storage') === 'object') {
+    reader.problem('ERR_OPTIONS', 'storageBytesMax bounds a storage that is made by name; give a Storage of your own its bound yourself')
+  }
+  return bytesMax
 }
 
+/** The caller's logger, behind a guard: a diagnosis that fails must not disturb what it is about. */
 function loggerOption(reader: OptionReader): Logger {
-  const logger = reader.get('logger')
-  if (logger === undefined) return silent
-  const complete = typeof logger === 'object' && logger !== null && ['debug', 'info', 'warn'].every(name => typeof Reflect.get(logger, name) === 'function')
-  if (complete) return logger as Logger
-  reader.problem('ERR_OPTIONS', 'logger must have the functions debug, info and warn')
-  return silent
+  if (reader.get('logger') === undefined) return silent
+  const logger = reader.parts<Logger>('logger', ['debug', 'info', 'warn'])
+  if (logger === undefined) reader.problem('ERR_OPTIONS', 'logger must have the functions debug, info and warn')
+  return logger === undefined ? silent : { debug: guarded(logger, 'debug'), info: guarded(logger, 'info'), warn: guarded(logger, 'warn') }
+}
+
+function guarded(logger: Logger, level: keyof Logger): Logger['warn'] {
+  return (message, details) => {
+    try {
+      logger[level](message, details)
+    } catch {
+      // There is nobody to tell.
+    }
+  }
 }

@@ -6,7 +6,7 @@ import { writerOf } from '../core/identifiers.ts'
 import type { MembershipView } from '../core/membership-view.ts'
 import { maximalSiblings, type Sibling, type StoredRecord } from '../core/record.ts'
 import type { GetOutcome, PutOutcome } from '../protocol/effect.ts'
-import type { GetResult, SiblingInfo } from './api.ts'
+import type { GetResult, PutResult, SiblingInfo } from './api.ts'
 import { textOf } from './text.ts'
 
 /** The siblings that callers see: deletes only while they are concurrent with a value. Values are copies. */
@@ -18,9 +18,10 @@ export function siblingInfos(record: StoredRecord, view: MembershipView): readon
 
 function siblingInfo({ dot, request, value, wallTime }: Sibling, view: MembershipView): SiblingInfo {
   const writerReplica = writerOf(request)
+  const bytes = value?.slice()
   return {
-    value: value === undefined ? undefined : value.slice(),
-    text: value === undefined ? undefined : textOf(value),
+    value: bytes,
+    text: bytes === undefined ? undefined : textOf(bytes),
     writer: view.ofReplica(writerReplica)?.peerId,
     writerReplica,
     wallTimeMs: wallTimeMs(wallTime),
@@ -41,6 +42,14 @@ export function getResult(outcome: GetOutcome, view: MembershipView, context: Ui
     r: outcome.r,
     n: outcome.n
   }
+}
+
+/** The result of a put that was acknowledged. */
+export function putResult(outcome: PutOutcome, context: Uint8Array): PutResult {
+  const { dot, acknowledged, hinted, coordinator, request, siblings, w, n } = outcome
+  if (dot === undefined || coordinator === undefined) throw putError(outcome)
+  // Copies: the coordinator remembers its own for retries of the same request.
+  return { context, acknowledged: [...acknowledged], hinted: [...hinted], coordinator, requestId: request, dot: formatDot(dot), siblings, w, n }
 }
 
 /** The error of a get that did not reach its quorum. What did come back is in the details, and is no quorum read. */
@@ -68,7 +77,7 @@ const PUT_ERRORS: { readonly [Status in Exclude<PutOutcome['status'], 'ok'>]: re
 export function putError(outcome: PutOutcome, extra: Readonly<Record<string, unknown>> = {}): StoreError {
   const { status, mayHaveHappened, acknowledged, w, request, dot } = outcome
   const [code, message] = PUT_ERRORS[status === 'ok' ? 'quorum' : status]
-  const details = { acknowledged, acked: acknowledged.length, needed: w, requestId: request, dot: dot === undefined ? undefined : formatDot(dot), ...extra }
+  const details = { acknowledged: [...acknowledged], acked: acknowledged.length, needed: w, requestId: request, dot: dot === undefined ? undefined : formatDot(dot), ...extra }
   return new StoreError(code, message === '' ? quorumMessage(outcome) : message, { outcome: mayHaveHappened ? 'indeterminate' : 'none', details })
 }
 

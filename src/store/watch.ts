@@ -1,61 +1,87 @@
 /**
  * Follows one key: what this peer stores is seen at once, what only others store within a second, by asking.
  *
- * A slow reader loses no last state: while it is busy, changes are folded into the newest one.
+ * A slow reader loses no last state: while it is busy, changes are folded into the newest one. What was shown once is never taken
+ * back by a replica that has not heard of it yet: each read is merged into what was shown before.
  */
+import { equalContexts } from '../core/causal-context.ts'
+import { emptyRecord, isDeleted, mergeRecords, type StoredRecord } from '../core/record.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { GetResult, WatchChange } from './api.ts'
+import type { WatchChange } from './api.ts'
 
 /** How often others are asked. */
 export const watchPollMs = 1000
 
 export interface WatchParts {
-  readonly key: Uint8Array
   readonly clock: Clock
   readonly signal: AbortSignal | undefined
-  /** Reads the key; rejects while no quorum answers. */
-  read(): Promise<GetResult>
+  /** What could be read of the key, `undefined` when nobody answered. */
+  read(): Promise<StoredRecord | undefined>
+  /** The record as the reader sees it. */
+  change(record: StoredRecord): WatchChange
   /** Calls `changed` when this peer stored something new for the key; returns how to stop that. */
   subscribe(changed: () => void): () => void
   /** True once the peer is stopped. */
   isStopped(): boolean
 }
 
-/** The key's state now and after every change. Ends when the signal aborts or the peer stops. */
-export async function* watchKey(parts: WatchParts): AsyncGenerator<WatchChange, void, undefined> {
-  let wakeUp: () => void = () => undefined
-  let hasNews = true
-  const nudge = (): void => {
-    hasNews = true
-    wakeUp()
-  }
-  const unsubscribe = parts.subscribe(nudge)
-  parts.signal?.addEventListener('abort', nudge, { once: true })
-  let seen: string | undefined
-  try {
-    while (!ended(parts)) {
-      hasNews = false
-      const change = await readOnce(parts)
-      if (ended(parts)) return
-      const state = change === undefined ? seen : fingerprint(change)
-      if (change !== undefined && state !== seen) {
-        seen = state
-        yield { key: parts.key.slice(), values: change.values, siblings: change.siblings, context: change.context }
-      }
-      if (!hasNews) await new Promise<void>(resolve => sleepUntilNews(parts.clock, resolve, wake => (wakeUp = wake)))
+/** The key's state now and after every change. Ends when the signal aborts, the peer stops, or the reader returns. */
+export function watchKey(parts: WatchParts): AsyncIterableIterator<WatchChange> {
+  const news = new News()
+  let hasReturned = false
+  const changes = follow(parts, news, () => hasReturned || parts.signal?.aborted === true || parts.isStopped())
+  return {
+    next: () => changes.next(),
+    return: () => {
+      hasReturned = true
+      news.tell()
+      return changes.return(undefined)
+    },
+    [Symbol.asyncIterator]() {
+      return this
     }
-  } finally {
-    unsubscribe()
-    parts.signal?.removeEventListener('abort', nudge)
   }
 }
 
-function ended({ signal, isStopped }: WatchParts): boolean {
-  return signal?.aborted === true || isStopped()
+async function* follow(parts: WatchParts, news: News, hasEnded: () => boolean): AsyncGenerator<WatchChange, undefined, undefined> {
+  const tell = (): void => news.tell()
+  const unsubscribe = parts.subscribe(tell)
+  parts.signal?.addEventListener('abort', tell, { once: true })
+  let shown: StoredRecord | undefined
+  try {
+    while (!hasEnded()) {
+      news.forget()
+      const record = await readOnce(parts)
+      if (hasEnded()) return undefined
+      const merged = record === undefined ? shown : shown === undefined ? record : withNews(shown, record)
+      if (merged !== undefined && (shown === undefined || isNews(shown, merged))) {
+        shown = merged
+        yield parts.change(merged)
+      }
+      await news.within(watchPollMs, parts.clock)
+    }
+    return undefined
+  } finally {
+    unsubscribe()
+    parts.signal?.removeEventListener('abort', tell)
+  }
+}
+
+/** A deleted key of which nothing is left anywhere starts anew. */
+function withNews(shown: StoredRecord, record: StoredRecord): StoredRecord {
+  return isDeleted(shown) && equalContexts(record.context, emptyRecord.context) ? emptyRecord : mergeRecords(shown, record)
+}
+
+function isNews(before: StoredRecord, after: StoredRecord): boolean {
+  return dots(before) !== dots(after)
+}
+
+function dots({ siblings }: StoredRecord): string {
+  return siblings.map(({ dot }) => `${dot.actor}:${dot.counter}`).join()
 }
 
 /** One read; a failed one is nothing new, the next may succeed. */
-async function readOnce(parts: WatchParts): Promise<GetResult | undefined> {
+async function readOnce(parts: WatchParts): Promise<StoredRecord | undefined> {
   try {
     return await parts.read()
   } catch {
@@ -63,14 +89,29 @@ async function readOnce(parts: WatchParts): Promise<GetResult | undefined> {
   }
 }
 
-function sleepUntilNews(clock: Clock, resolve: () => void, onWake: (wake: () => void) => void): void {
-  const cancel = clock.schedule(watchPollMs, resolve)
-  onWake(() => {
-    cancel()
-    resolve()
-  })
-}
+/** Whether something happened since it was last looked at, and waiting for it. */
+class News {
+  #isThere = false
+  #wake: () => void = () => undefined
 
-function fingerprint({ siblings }: GetResult): string {
-  return siblings.map(({ dot }) => dot).join()
+  tell(): void {
+    this.#isThere = true
+    this.#wake()
+  }
+
+  forget(): void {
+    this.#isThere = false
+  }
+
+  /** Resolves when there is news, after `patienceMs` at the latest. */
+  async within(patienceMs: number, clock: Clock): Promise<void> {
+    if (this.#isThere) return
+    await new Promise<void>(resolve => {
+      const cancel = clock.schedule(patienceMs, resolve)
+      this.#wake = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
 }

@@ -20,7 +20,8 @@ async function writePairs(): Promise<never> {
     const index = next++
     await storage.write(pairOf(index))
     writeSync(1, `pair ${index}\n`)
-    if (random.below(3) === 0) await storage.write([{ type: 'put', key: bytesOf(`noise/${index % 50}`), value: new Uint8Array(random.below(20_000)) }])
+    if (random.below(3) === 0)
+      await storage.write([{ type: 'put', key: bytesOf(`noise/${index % 50}`), value: new Uint8Array(random.below(20_000)) }])
     if (random.below(3) === 0) await storage.write([{ type: 'delete', key: bytesOf(`noise/${random.below(50)}`) }])
   }
 }

@@ -45,7 +45,7 @@ describe('a folder that cannot be a storage is refused and left as it was', () =
   test('a folder with other files in it', async () => {
     await mkdir(folder)
     await writeFile(join(folder, 'thesis.txt'), 'three years of work')
-    expect(await errorOf(opened())).toMatchObject({ code: 'ERR_CONFIG', message: expect.stringContaining('thesis.txt') })
+    expect(await errorOf(opened())).toMatchObject({ code: 'ERR_CONFIG', message: expect.stringContaining('thesis.txt') as string })
     expect([...(await contents(folder)).values()]).toEqual(['three years of work'])
   })
 
@@ -53,14 +53,17 @@ describe('a folder that cannot be a storage is refused and left as it was', () =
     await (await opened()).close()
     await writeFile(join(folder, 'FORMAT'), 'dynamesh storage format 7\nneeds dynamesh >= 4.2.0\n')
     const before = await contents(folder)
-    expect(await errorOf(opened())).toMatchObject({ code: 'ERR_STORE_VERSION', message: expect.stringContaining('Install dynamesh 4.2.0 or newer') })
+    expect(await errorOf(opened())).toMatchObject({
+      code: 'ERR_STORE_VERSION',
+      message: expect.stringContaining('Install dynamesh 4.2.0 or newer') as string
+    })
     expect(await contents(folder)).toEqual(before)
   })
 
   test('a folder whose format file is damaged', async () => {
     await (await opened()).close()
     await writeFile(join(folder, 'FORMAT'), 'dynamesh stoRage format 1\n')
-    expect(await errorOf(opened())).toMatchObject({ code: 'ERR_RECORD_CORRUPT', message: expect.stringContaining('FORMAT') })
+    expect(await errorOf(opened())).toMatchObject({ code: 'ERR_RECORD_CORRUPT', message: expect.stringContaining('FORMAT') as string })
   })
 
   test('a path that leads through a file', async () => {
@@ -77,14 +80,19 @@ describe('a folder has one opener', () => {
   test('another spelling of its path and a link to it are the same folder', async () => {
     const storage = await opened()
     await symlink(folder, join(place, 'link'))
-    expect(await errorOf(opened(join(place, 'link')))).toMatchObject({ code: 'ERR_STORE_LOCKED', message: expect.stringContaining('link') })
+    expect(await errorOf(opened(join(place, 'link')))).toMatchObject({
+      code: 'ERR_STORE_LOCKED',
+      message: expect.stringContaining('link') as string
+    })
     await storage.close()
   })
 
   test('another process is told which folder is in use', async () => {
     const storage = await opened()
     const script = fileURLToPath(new URL('full-disk-writer.ts', import.meta.url))
-    await expect(promisify(execFile)(process.execPath, [script, folder])).rejects.toThrow(new RegExp(`ERR_STORE_LOCKED|storage ${folder} is in use`))
+    await expect(promisify(execFile)(process.execPath, [script, folder])).rejects.toThrow(
+      new RegExp(`ERR_STORE_LOCKED|storage ${folder} is in use`)
+    )
     await storage.close()
   })
 
@@ -104,7 +112,11 @@ describe('a disk without room', () => {
     await storage.close()
     const cramped = filesystemStorage(folder, { reserveBytes: Number.MAX_SAFE_INTEGER })
     await cramped.open()
-    expect(await errorOf(cramped.write([put('c', 'value')]))).toMatchObject({ code: 'ERR_QUOTA', outcome: 'none', message: expect.stringContaining(folder) })
+    expect(await errorOf(cramped.write([put('c', 'value')]))).toMatchObject({
+      code: 'ERR_QUOTA',
+      outcome: 'none',
+      message: expect.stringContaining(folder) as string
+    })
     await cramped.write([del('a')])
     await cramped.write([put('b', 'other')])
     expect(await collect(cramped, ALL)).toEqual(['b=other'])

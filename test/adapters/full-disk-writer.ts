@@ -22,7 +22,9 @@ async function outcome(write: Promise<void>): Promise<unknown> {
 
 const large = 'x'.repeat(900_000)
 const shared = await Promise.all(
-  Array.from({ length: 20 }, (_, index) => outcome(storage.write(index === 7 ? [put('half', 'x'), put('large', large)] : [put(`small/${index}`, 'x')])))
+  Array.from({ length: 20 }, (_, index) =>
+    outcome(storage.write(index === 7 ? [put('half', 'x'), put('large', large)] : [put(`small/${index}`, 'x')]))
+  )
 )
 const later = await outcome(storage.write([put('later', 'x')]))
 const rows = await collect(storage, { prefix: new Uint8Array() })

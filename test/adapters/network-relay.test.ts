@@ -16,7 +16,7 @@ async function run(options: Partial<Libp2pNetworkOptions>): Promise<Running> {
   const network = testNetwork(options)
   onTestFinished(() => network.stop())
   const seen = new NetworkRecorder()
-  let changed: (() => void)[] = []
+  const changed: (() => void)[] = []
   const addresses: NetworkHandlers['addresses'] = () => {
     for (const wake of changed.splice(0)) wake()
   }
@@ -25,7 +25,7 @@ async function run(options: Partial<Libp2pNetworkOptions>): Promise<Running> {
     network,
     seen,
     addresses: async holds => {
-      while (!holds(network.addresses())) await new Promise<void>(resolve => (changed = [...changed, resolve]))
+      while (!holds(network.addresses())) await new Promise<void>(resolve => changed.push(resolve))
       return network.addresses()
     }
   }

@@ -203,6 +203,20 @@ describe('the connection supervisor', () => {
     expect(world.dials).toEqual([])
   })
 
+  test('hurries when the device is back online, but not to peers that refused', async () => {
+    const world = started()
+    world.want(other)
+    await world.clock.advance(100_000)
+    const count = world.dials.length
+    world.supervisor.hurry()
+    await settled()
+    expect(world.dials).toHaveLength(count + 1)
+    world.supervisor.punish(other)
+    world.supervisor.hurry()
+    await world.clock.advance(3_000)
+    expect(world.dials).toHaveLength(count + 1)
+  })
+
   test('does nothing between stop and start, and then resumes at once', async () => {
     const world = started()
     world.want(other)

@@ -39,7 +39,7 @@ async function compare(seconds: number, rounds: number): Promise<void> {
 async function startServer(way: Way): Promise<{ way: Way; address: string; child: ChildProcess }> {
   const child = fork(fileURLToPath(import.meta.url), ['--serve', way], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const address = await new Promise<string>((resolve, reject) => {
-    child.once('message', message => resolve(String(message)))
+    child.once('message', (message: string) => resolve(message))
     child.once('exit', code => reject(new Error(`the server of ${way} ended with ${code}`)))
   })
   return { way, address, child }

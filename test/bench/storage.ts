@@ -22,7 +22,9 @@ const SHAPES = [
 ]
 
 const folder = await mkdtemp(join(tmpdir(), 'dynamesh-bench-'))
-const values = Array.from({ length: 64 }, (_, index) => new Uint8Array(VALUE_BYTES).map((_byte, position) => (index * 31 + position * 7) & 255))
+const values = Array.from({ length: 64 }, (_, index) =>
+  new Uint8Array(VALUE_BYTES).map((_byte, position) => (index * 31 + position * 7) & 255)
+)
 let nextKey = 0
 
 try {
@@ -41,7 +43,15 @@ try {
     }
     const [rawRate, ourRate, updateRate, memoryRate] = [median(rates.raw), median(rates.ours), median(rates.updates), median(rates.memory)]
     const ratio = (rateOf: number): string => (rateOf / rawRate).toFixed(2).padStart(6)
-    console.log(column(concurrent, 10), column(rawRate, 13), column(ourRate, 13), ratio(ourRate), column(updateRate, 13), ratio(updateRate), column(memoryRate, 9))
+    console.log(
+      column(concurrent, 10),
+      column(rawRate, 13),
+      column(ourRate, 13),
+      ratio(ourRate),
+      column(updateRate, 13),
+      ratio(updateRate),
+      column(memoryRate, 9)
+    )
   }
   await reads(ours, raw)
   await Promise.all([ours.close(), memory.close(), raw.close()])
@@ -90,7 +100,9 @@ async function reads(ours: Storage, raw: ClassicLevel<Uint8Array, Uint8Array>): 
   const scanRate = await rate(1, async () => {
     for await (const row of ours.scan({ prefix: new Uint8Array() })) rows += row.key.length > 0 ? 1 : 0
   })
-  console.log(`point reads/s: raw ${Math.round(rawRate)}, filesystem ${Math.round(ourRate)} (${(ourRate / rawRate).toFixed(2)}); scan rows/s: ${Math.round(rows * scanRate)}`)
+  console.log(
+    `point reads/s: raw ${Math.round(rawRate)}, filesystem ${Math.round(ourRate)} (${(ourRate / rawRate).toFixed(2)}); scan rows/s: ${Math.round(rows * scanRate)}`
+  )
 }
 
 async function rate(operations: number, run: () => Promise<void>): Promise<number> {

@@ -75,7 +75,10 @@ describe('a mistake on the command line', () => {
   })
 
   test('never ends in an internal error, whatever words are typed', async () => {
-    const word = fc.oneof(fc.string(), fc.constantFrom('--json', '--value', '--r', '-', '--', '--data', '--key-hex', '=', '--no-json', '--context='))
+    const word = fc.oneof(
+      fc.string(),
+      fc.constantFrom('--json', '--value', '--r', '-', '--', '--data', '--key-hex', '=', '--no-json', '--context=')
+    )
     const name = fc.constantFrom('get', 'put', 'delete', 'keys', 'members', 'ring', 'status')
     const folder = await mkdtemp(join(tmpdir(), 'dynamesh-words-'))
     await fc.assert(
@@ -89,17 +92,20 @@ describe('a mistake on the command line', () => {
 })
 
 describe('help', () => {
-  test.each(commands.map(command => [command.name, command] as const))('of %s fits in 80 columns and its examples are accepted', async (name, command) => {
-    const { code, text } = await runCommand([name, '--help'])
-    expect(code).toBe(0)
-    const indented = text.split('\n').filter(line => !line.startsWith('  dynamesh') && !line.startsWith('  # '))
-    for (const line of indented) expect(line.length, line).toBeLessThanOrEqual(80)
-    for (const [example] of command.examples) {
-      const words = (/dynamesh (.*?)(?: [|>] .*)?$/.exec(example)?.[1] ?? '').split(' ')
-      expect(words[0]).toBe(name)
-      expect(() => parseInvocation(command, words.slice(1))).not.toThrow()
+  test.each(commands.map(command => [command.name, command] as const))(
+    'of %s fits in 80 columns and its examples are accepted',
+    async (name, command) => {
+      const { code, text } = await runCommand([name, '--help'])
+      expect(code).toBe(0)
+      const indented = text.split('\n').filter(line => !line.startsWith('  dynamesh') && !line.startsWith('  # '))
+      for (const line of indented) expect(line.length, line).toBeLessThanOrEqual(80)
+      for (const [example] of command.examples) {
+        const words = (/dynamesh (.*?)(?: [|>] .*)?$/.exec(example)?.[1] ?? '').split(' ')
+        expect(words[0]).toBe(name)
+        expect(() => parseInvocation(command, words.slice(1))).not.toThrow()
+      }
     }
-  })
+  )
 
   test('of the program names every command and every exit code', async () => {
     const { code, text } = await runCommand(['--help'])
@@ -128,7 +134,10 @@ describe('starting where it cannot', () => {
     await once(server, 'listening')
     const address = server.address()
     const port = typeof address === 'object' ? String(address?.port) : ''
-    for (const [flag, other] of [['--port', '--ws-port'], ['--ws-port', '--port']] as const) {
+    for (const [flag, other] of [
+      ['--port', '--ws-port'],
+      ['--ws-port', '--port']
+    ] as const) {
       const { code, stderr } = await runCommand(['start', '--cluster', 'shop', flag, port, other, '0'])
       expect(code).toBe(69)
       expect(stderr).toContain(`Port ${port} on 127.0.0.1 is in use`)
@@ -213,6 +222,11 @@ describe('suggestions', () => {
     ['xyz', undefined],
     ['', undefined]
   ])('for %j suggest %j', (typed, expected) => {
-    expect(didYouMean(typed, commands.map(command => command.name))).toBe(expected)
+    expect(
+      didYouMean(
+        typed,
+        commands.map(command => command.name)
+      )
+    ).toBe(expected)
   })
 })

@@ -26,7 +26,8 @@ beforeEach(async () => {
   return () => server.close(async () => {})
 })
 
-const run = (words: readonly string[], options: TestTerminalOptions = {}): Promise<ProgramResult> => runCommand([...words, '--data', folder], { folder, ...options })
+const run = (words: readonly string[], options: TestTerminalOptions = {}): Promise<ProgramResult> =>
+  runCommand([...words, '--data', folder], { folder, ...options })
 const allBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 
 async function twoSiblings(key: string): Promise<void> {
@@ -163,7 +164,10 @@ describe('siblings', () => {
     expect((await run(['get', 'cart'])).text).toBe('merged')
   })
 
-  test.each([['put', 'cart', '--value', 'x'], ['delete', 'cart']])('%s is refused until --resolve says that all of them are meant', async (...words) => {
+  test.each([
+    ['put', 'cart', '--value', 'x'],
+    ['delete', 'cart']
+  ])('%s is refused until --resolve says that all of them are meant', async (...words) => {
     await twoSiblings('cart')
     const refused = await run(words)
     expect(refused.code).toBe(2)
@@ -182,7 +186,11 @@ describe('siblings', () => {
     expect((await run(['get', 'cart', '--all'])).text).toBe('6:unseen,\n4:mine,\n')
   })
 
-  test.each([['--context', 'not base64!'], ['--context', ''], ['--context-file', 'nonsense.ctx']])('%s %j is refused before anything is written', async (flag, value) => {
+  test.each([
+    ['--context', 'not base64!'],
+    ['--context', ''],
+    ['--context-file', 'nonsense.ctx']
+  ])('%s %j is refused before anything is written', async (flag, value) => {
     await writeFile(join(folder, 'nonsense.ctx'), Uint8Array.of(0xff, 0x20))
     const { code, stderr } = await run(['put', 'a', '--value', 'v', flag, value])
     expect(code).toBe(64)
@@ -214,10 +222,20 @@ describe('delete', () => {
 
 describe('keys', () => {
   test('are printed one per line, those that could act on a terminal as JSON strings', async () => {
-    for (const key of ['plain', 'two words', '\u001b[2J', 'a\nb', 'evil\u202etxt.exe', '"quoted"', 'hex:00', ' space ']) await run(['put', key, '--value', 'v'])
+    for (const key of ['plain', 'two words', '\u001b[2J', 'a\nb', 'evil\u202etxt.exe', '"quoted"', 'hex:00', ' space '])
+      await run(['put', key, '--value', 'v'])
     const { text } = await run(['keys'])
     expect(text.trimEnd().split('\n').toSorted()).toEqual(
-      ['plain', 'two words', String.raw`"\u001b[2J"`, String.raw`"a\nb"`, String.raw`"evil\u202etxt.exe"`, String.raw`"\"quoted\""`, '"hex:00"', '" space "'].toSorted()
+      [
+        'plain',
+        'two words',
+        String.raw`"\u001b[2J"`,
+        String.raw`"a\nb"`,
+        String.raw`"evil\u202etxt.exe"`,
+        String.raw`"\"quoted\""`,
+        '"hex:00"',
+        '" space "'
+      ].toSorted()
     )
     for (const line of text.trimEnd().split('\n')) if (line.startsWith('"')) expect(JSON.parse(line)).toBeTypeOf('string')
   })
@@ -234,12 +252,15 @@ describe('keys', () => {
 })
 
 describe('members, ring and status', () => {
-  test.each([['members'], ['ring'], ['ring', 'some key'], ['status']])('%s fit in 80 columns, and give their data as JSON', async (...words) => {
-    const { code, text } = await run(words)
-    expect(code).toBe(0)
-    for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
-    expect(JSON.parse((await run([...words, '--json'])).text)).toBeTypeOf('object')
-  })
+  test.each([['members'], ['ring'], ['ring', 'some key'], ['status']])(
+    '%s fit in 80 columns, and give their data as JSON',
+    async (...words) => {
+      const { code, text } = await run(words)
+      expect(code).toBe(0)
+      for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+      expect(JSON.parse((await run([...words, '--json'])).text)).toBeTypeOf('object')
+    }
+  )
 
   test('ring shows the share of each peer as a bar and the warnings', async () => {
     const { text } = await run(['ring'])
@@ -249,7 +270,10 @@ describe('members, ring and status', () => {
 })
 
 describe('an error of the peer', () => {
-  const indeterminate = new StoreError('ERR_WRITE_QUORUM', 'Only 1 of 2 peers acknowledged.', { outcome: 'indeterminate', details: { requestId: 'cd'.repeat(16), dot: 'x:1' } })
+  const indeterminate = new StoreError('ERR_WRITE_QUORUM', 'Only 1 of 2 peers acknowledged.', {
+    outcome: 'indeterminate',
+    details: { requestId: 'cd'.repeat(16), dot: 'x:1' }
+  })
 
   test.each([
     [indeterminate, 75, 'request  cdcd', '--request-id cdcd', 'indeterminate'],
@@ -266,10 +290,15 @@ describe('an error of the peer', () => {
     expect(stderr).not.toContain('secret value')
     expect(stdout).toHaveLength(0)
     const json = await run(['put', 'a', '--value', 'v', '--add-sibling', '--json'])
-    expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: error.code, outcome: error.outcome, details: error.details, exitCode: expected } })
+    expect(JSON.parse(json.stderr)).toMatchObject({
+      error: { code: error.code, outcome: error.outcome, details: error.details, exitCode: expected }
+    })
   })
 
-  test.each([['SIGINT', 130], ['SIGTERM', 143]])('%s during a put learns from the peer what became of the write', async (signal, expected) => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143]
+  ])('%s during a put learns from the peer what became of the write', async (signal, expected) => {
     store.hold = true
     const interruption = new AbortController()
     const result = run(['put', 'a', '--value', 'v', '--add-sibling'], { interrupted: interruption.signal })
@@ -297,7 +326,11 @@ describe('the control socket', () => {
   })
 
   test('survives nonsense and answers the next request', async () => {
-    for (const bytes of [Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), allBytes, Buffer.from('POST /v1/get HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n\xff\xff\xff\xff', 'latin1')]) {
+    for (const bytes of [
+      Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n'),
+      allBytes,
+      Buffer.from('POST /v1/get HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n\xff\xff\xff\xff', 'latin1')
+    ]) {
       const socket = connect(server.path)
       socket.on('error', () => {})
       socket.end(bytes)
@@ -352,14 +385,13 @@ describe('the control socket', () => {
     const slow = new SmallStore()
     slow.hold = true
     const other = await controlServer(slow.peer, own)
-    const interruption = new AbortController()
-    const result = runCommand(['put', 'a', '--value', 'v', '--add-sibling', '--data', own], { interrupted: interruption.signal })
+    const result = runCommand(['put', 'a', '--value', 'v', '--add-sibling', '--data', own])
     await slow.held
     const closed = other.close(async () => {
-      interruption.abort('SIGTERM')
+      slow.release()
       await result
     })
-    expect((await result).code).toBe(143)
+    expect((await result).code).toBe(0)
     await closed
   })
 })

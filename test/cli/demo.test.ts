@@ -65,7 +65,9 @@ test('starts three peers that store together, brings one back that dies, stops c
 
   const again = start()
   const back = await peersOf(again)
-  expect(back.map(({ peerId, addresses }) => ({ peerId, addresses }))).toEqual(peers.map(({ peerId, addresses }) => ({ peerId, addresses })))
+  expect(back.map(({ peerId, addresses }) => ({ peerId, addresses }))).toEqual(
+    peers.map(({ peerId, addresses }) => ({ peerId, addresses }))
+  )
   expect((await runProcess(['get', 'hello', '--data', peers[2]?.data ?? ''])).text).toBe('world')
   expect(await again.stop('SIGTERM')).toBe(0)
 }, 120_000)

@@ -21,7 +21,11 @@ beforeAll(async () => {
   await writeFile(join(folder, '.env.txt'), 'secret')
   await writeFile(join(folder, 'strange.exe'), 'x')
   await writeFile(join(folder, 'assets', 'app-1a2b.js'), 'let x')
-  server = await pageServer(folder, 0, () => ({ cluster: 'demo', join: ['/ip4/127.0.0.1/tcp/1/ws/p2p/x'], peers: [{ name: 'edge-1', peerId: 'x' }] }))
+  server = await pageServer(folder, 0, () => ({
+    cluster: 'demo',
+    join: ['/ip4/127.0.0.1/tcp/1/ws/p2p/x'],
+    peers: [{ name: 'edge-1', peerId: 'x' }]
+  }))
 })
 afterAll(() => server.close())
 

@@ -1,12 +1,15 @@
 /** The command line as its users meet it: processes that talk to processes. */
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { valueBytesMax } from '../../src/core/limits.ts'
 import { programWords, resultOf, runProcess, RunningPeer, type EventLine, type ProcessResult } from './program-process.ts'
+
+// Dozens of processes on whatever machine this is.
+vi.setConfig({ testTimeout: 180_000 })
 
 let root: string
 let peers: RunningPeer[]
@@ -32,6 +35,8 @@ const through = (number: 0 | 1 | 2, words: readonly string[], stdin?: Uint8Array
   runProcess([...words, '--data', peers[number]?.data ?? ''], stdin === undefined ? {} : { stdin })
 
 const isRefusal = (line: EventLine): boolean => line.event === 'warning' && line['code'] === 'ERR_CLUSTER_CONFIG_MISMATCH'
+
+const requestIdIn = (text: string): string => /--request-id ([0-9a-f]{32})/.exec(text)?.[1] ?? ''
 
 describe('three peers', () => {
   test.each([
@@ -62,14 +67,21 @@ describe('three peers', () => {
   })
 
   test('agree on the ring, and say how they are as JSON', async () => {
-    const rings = await Promise.all(([0, 1, 2] as const).map(async number => JSON.parse((await through(number, ['ring', '--json'])).text) as { digest: string; members: readonly object[] }))
+    const rings = await Promise.all(
+      ([0, 1, 2] as const).map(
+        async number => JSON.parse((await through(number, ['ring', '--json'])).text) as { digest: string; members: readonly object[] }
+      )
+    )
     expect(new Set(rings.map(ring => ring.digest)).size).toBe(1)
     expect(rings[0]?.members).toHaveLength(3)
     const members = JSON.parse((await through(0, ['members', '--json'])).text) as readonly object[]
     expect(members).toHaveLength(3)
     expect(members[0]).toMatchObject({ status: 'up', weight: 4, durable: true })
     expect(JSON.parse((await through(0, ['status', '--json'])).text)).toMatchObject({ cluster: 'processes', state: 'up', members: 3 })
-    expect(JSON.parse((await through(0, ['ring', 'cart', '--json'])).text)).toMatchObject({ key: 'cart', owners: expect.any(Array) as unknown })
+    expect(JSON.parse((await through(0, ['ring', 'cart', '--json'])).text)).toMatchObject({
+      key: 'cart',
+      owners: expect.any(Array) as unknown
+    })
     for (const command of ['members', 'ring', 'status']) {
       const { code, text } = await through(0, [command])
       expect(code).toBe(0)
@@ -114,6 +126,23 @@ describe('three peers', () => {
     expect(await stranger.stop()).toBe(0)
   })
 
+  test('do not answer while two of them hang: a put says what is known of it, and repeating it by its request id cannot count twice', async () => {
+    const hung = peers.slice(1)
+    for (const peer of hung) peer.child.kill('SIGSTOP')
+    try {
+      const late = await through(0, ['put', 'slow', '--value', 'once', '--add-sibling', '--w', '3', '--timeout', '300ms'])
+      expect(late.code, late.stderr).toBe(75)
+      expect(late.stderr).toContain('ERR_WRITE_QUORUM')
+      expect(late.stderr).toContain('indeterminate')
+      for (const peer of hung) peer.child.kill('SIGCONT')
+      const again = ['put', 'slow', '--value', 'once', '--add-sibling', '--w', '3', '--request-id', requestIdIn(late.stderr)]
+      await vi.waitFor(async () => expect((await through(0, again)).code).toBe(0), { timeout: 30_000 })
+      expect(await through(1, ['get', 'slow', '--r', '3'])).toMatchObject({ code: 0, text: 'once' })
+    } finally {
+      for (const peer of hung) peer.child.kill('SIGCONT')
+    }
+  })
+
   test('lose one to kill -9 and have it back with everything acknowledged', async () => {
     await through(2, ['put', 'kept', '--value', 'through the crash', '--w', '3'])
     expect(await peers[2]?.stop('SIGKILL')).toBe('SIGKILL')
@@ -126,8 +155,9 @@ describe('three peers', () => {
 })
 
 describe('one peer', () => {
-  test('starts though nobody answers, says so, and keeps serving', async () => {
-    const peer = new RunningPeer(join(root, 'alone'), [...cluster, '--join', unreachable])
+  test('starts though nobody answers and one address is no address, says so, and keeps serving', async () => {
+    const peer = new RunningPeer(join(root, 'alone'), [...cluster, '--join', unreachable, '--join', 'nonsense'])
+    await peer.event(line => line.event === 'warning' && JSON.stringify(line).includes('nonsense'))
     await peer.ready()
     const status = JSON.parse((await runProcess(['status', '--json', '--data', peer.data])).text) as { state: string }
     expect(status.state).toBe('isolated')
@@ -150,6 +180,7 @@ describe('one peer', () => {
   })
 
   test('keeps its folder to itself', async () => {
+    expect((await stat(peers[0]?.data ?? '')).mode & 0o077).toBe(0)
     const { code, stderr } = await runProcess(['start', ...cluster, '--data', peers[0]?.data ?? '', '--port', '0', '--ws-port', '0'])
     expect(code).toBe(69)
     expect(stderr).toContain('ERR_STORE_LOCKED')
@@ -157,7 +188,20 @@ describe('one peer', () => {
   })
 
   test('refuses addresses to join by that cannot be used, each with its reason', async () => {
-    const words = ['start', ...cluster, '--data', join(root, 'bad-join'), '--port', '0', '--ws-port', '0', '--join', 'nonsense', '--join', '/ip4/1.2.3/tcp/1']
+    const words = [
+      'start',
+      ...cluster,
+      '--data',
+      join(root, 'bad-join'),
+      '--port',
+      '0',
+      '--ws-port',
+      '0',
+      '--join',
+      'nonsense',
+      '--join',
+      '/ip4/1.2.3/tcp/1'
+    ]
     const { code, stderr } = await runProcess(words)
     expect(code, stderr).toBe(78)
     for (const text of ['ERR_BOOTSTRAP_ADDR', 'nonsense', '/ip4/1.2.3/tcp/1']) expect(stderr).toContain(text)

@@ -18,7 +18,10 @@ export interface ProcessResult {
 }
 
 /** Runs a command line to its end. */
-export async function runProcess(words: readonly string[], options: { readonly stdin?: Uint8Array; readonly nodeFlags?: readonly string[] } = {}): Promise<ProcessResult> {
+export async function runProcess(
+  words: readonly string[],
+  options: { readonly stdin?: Uint8Array; readonly nodeFlags?: readonly string[] } = {}
+): Promise<ProcessResult> {
   const child = spawn(process.execPath, [...(options.nodeFlags ?? []), mainFile, ...words])
   return resultOf(child, options.stdin)
 }

@@ -10,7 +10,7 @@ import type { ContextInput, GetResult, KeyInfo, KeyInput, PeerStatus, SiblingInf
 
 const WRITER = '12D3KooWSmallStoreWriterPeerId000000000000000000000001'
 
-/** A store of one process. `fail` makes the next calls reject; `hold` makes puts wait until they are aborted. */
+/** A store of one process. `fail` makes the next calls reject; `hold` makes puts wait until they are aborted or released. */
 export class SmallStore {
   fail: StoreError | undefined
   hold = false
@@ -20,6 +20,8 @@ export class SmallStore {
   readonly #records = new Map<string, SiblingInfo[]>()
   #counter = 0
   #onHeld: () => void = () => {}
+  /** Lets the put that is held go on. */
+  release: () => void = () => {}
 
   constructor() {
     this.held = new Promise(resolve => {
@@ -59,7 +61,13 @@ export class SmallStore {
         partitionsOwned: 8
       }
     ],
-    ring: () => ({ digest: '0123456789abcdef', partitions: 8, replicas: 3, owners: Array.from({ length: 8 }, () => [WRITER]), warnings: ['Only 1 peer.'] }),
+    ring: () => ({
+      digest: '0123456789abcdef',
+      partitions: 8,
+      replicas: 3,
+      owners: Array.from({ length: 8 }, () => [WRITER]),
+      warnings: ['Only 1 peer.']
+    }),
     place: key => ({ key: bytesOf(key), position: '0'.repeat(32), partition: 5, owners: [WRITER], preferenceList: [WRITER] }),
     status: () => status
   }
@@ -82,24 +90,45 @@ export class SmallStore {
     if (this.fail !== undefined) throw this.fail
     const covered = dotsOf(context)
     const dot = `${'a'.repeat(24)}:${++this.#counter}`
-    const sibling: SiblingInfo = { value, text: value === undefined ? undefined : decodeUtf8(value), writer: WRITER, writerReplica: '0123456789abcdef', wallTimeMs: 1_700_000_000_000, dot }
+    const sibling: SiblingInfo = {
+      value,
+      text: value === undefined ? undefined : decodeUtf8(value),
+      writer: WRITER,
+      writerReplica: '0123456789abcdef',
+      wallTimeMs: 1_700_000_000_000,
+      dot
+    }
     this.#records.set(toHex(key), [...this.#siblings(key).filter(other => !covered.includes(other.dot)), sibling])
     return dot
   }
 
   async *#keys(options: Parameters<ControlledPeer['keys']>[0]): AsyncIterable<KeyInfo> {
     const prefix = options?.prefix === undefined ? '' : toHex(bytesOf(options.prefix))
-    const keys = [...this.#records.keys()].filter(key => key.startsWith(prefix)).map(key => Buffer.from(key, 'hex')).toSorted(compareBytes)
+    const keys = [...this.#records.keys()]
+      .filter(key => key.startsWith(prefix))
+      .map(key => Buffer.from(key, 'hex'))
+      .toSorted(compareBytes)
     for (const key of keys.slice(0, options?.limit ?? keys.length)) {
       const siblings = this.#siblings(key)
       const bytes = siblings.reduce((sum, sibling) => sum + (sibling.value?.length ?? 0), 0)
-      yield { key, text: decodeUtf8(key), siblings: siblings.length, bytes, owned: true, deleted: siblings.every(sibling => sibling.value === undefined) }
+      yield {
+        key,
+        text: decodeUtf8(key),
+        siblings: siblings.length,
+        bytes,
+        owned: true,
+        deleted: siblings.every(sibling => sibling.value === undefined)
+      }
     }
   }
 
   #untilAborted(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((_, reject) => {
-      const error = new StoreError('ERR_ABORTED', 'The put was given up.', { outcome: 'indeterminate', details: { requestId: 'ab'.repeat(16) } })
+    return new Promise((resolve, reject) => {
+      this.release = resolve
+      const error = new StoreError('ERR_ABORTED', 'The put was given up.', {
+        outcome: 'indeterminate',
+        details: { requestId: 'ab'.repeat(16) }
+      })
       signal?.addEventListener('abort', () => reject(error), { once: true })
       this.#onHeld()
     })

@@ -162,6 +162,8 @@ describe('keys and values from strangers', () => {
   test('of a whole mebibyte are cut with their length told, and the page stays usable', async () => {
     const { page } = left
     await openKey(page, 'long')
+    await page.getByText('Nothing is stored under this key.').waitFor(patient)
+    await page.getByRole('radio', { name: 'W = 1' }).check()
     await page.locator('#value').evaluate((field: HTMLTextAreaElement) => {
       field.value = 'x'.repeat(1024 * 1024)
       field.dispatchEvent(new Event('input', { bubbles: true }))
@@ -169,6 +171,7 @@ describe('keys and values from strangers', () => {
     await page.getByRole('button', { name: /^Put/ }).click()
     await page.getByText('First 1,200 characters of 1.0 MiB.').waitFor(patient)
     expect((await page.locator('.sibling .value').innerText()).length).toBeLessThan(2000)
+    await page.getByRole('radio', { name: 'W = 2' }).check()
     await openKey(page, 'cart:42')
   })
 })
@@ -198,6 +201,8 @@ describe('everyone can use it', () => {
 
   test('the tab key reaches everything, shows where it is, and gets out again', async () => {
     const { page } = left
+    // Focus is marked for those who use the keyboard, so the keyboard is used first.
+    await page.keyboard.press('Tab')
     await page.locator('.skip-link').focus()
     const reached: string[] = []
     for (let step = 0; step < 150; step++) {

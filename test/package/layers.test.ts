@@ -42,7 +42,9 @@ describe('a planted violation is caught by the arrow test', () => {
 
   test('and what is allowed passes', () => {
     expect(againstArrows('src/core/ok.ts', "import { md5 } from '@noble/hashes/legacy.js'\nimport { x } from './bytes.ts'")).toEqual([])
-    expect(againstArrows('src/store/ok.ts', "import { x } from '../protocol/message.ts'\nimport type { y } from '../ports/clock.ts'")).toEqual([])
+    expect(
+      againstArrows('src/store/ok.ts', "import { x } from '../protocol/message.ts'\nimport type { y } from '../ports/clock.ts'")
+    ).toEqual([])
     expect(againstArrows('web/view/ok.tsx', "import { createPeer } from 'dynamesh'\nimport { x } from '../model/y.ts'")).toEqual([])
   })
 })
@@ -52,7 +54,8 @@ describe('a violation planted in a copy is caught', () => {
 
   beforeEach(() => {
     copy = mkdtempSync(join(tmpdir(), 'dynamesh-planted-'))
-    for (const file of ['.oxlintrc.json', 'tsconfig.json', 'package.json', 'src']) cpSync(join(projectFolder, file), join(copy, file), { recursive: true })
+    for (const file of ['.oxlintrc.json', 'tsconfig.json', 'package.json', 'src'])
+      cpSync(join(projectFolder, file), join(copy, file), { recursive: true })
     symlinkSync(join(projectFolder, 'node_modules'), join(copy, 'node_modules'), 'junction')
   })
 

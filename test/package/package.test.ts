@@ -51,7 +51,12 @@ describe('the tarball', () => {
 
 describe('imports', () => {
   const resolvedBy = (...flags: string[]): string => {
-    const { stdout } = run(project.folder, process.execPath, [...flags, '--input-type=module', '-e', "console.log(import.meta.resolve('dynamesh'))"])
+    const { stdout } = run(project.folder, process.execPath, [
+      ...flags,
+      '--input-type=module',
+      '-e',
+      "console.log(import.meta.resolve('dynamesh'))"
+    ])
     return stdout.trim().split('/').slice(-2).join('/')
   }
 
@@ -88,7 +93,9 @@ describe('imports', () => {
   test('both entries export the same names', () => {
     const names = (...flags: string[]): readonly string[] => {
       const script = "console.log(Object.keys(await import('dynamesh')).sort().join())"
-      return run(project.folder, process.execPath, [...flags, '--input-type=module', '-e', script]).stdout.trim().split(',')
+      return run(project.folder, process.execPath, [...flags, '--input-type=module', '-e', script])
+        .stdout.trim()
+        .split(',')
     }
     expect(names()).toEqual(expect.arrayContaining(['StoreError', 'createPeer', 'isStoreError', 'json']))
     expect(names('-C', 'browser')).toEqual(expect.arrayContaining(['StoreError', 'createPeer', 'isStoreError', 'json']))
@@ -96,8 +103,14 @@ describe('imports', () => {
 })
 
 describe('an old Node.js', () => {
-  const pretend = 'data:text/javascript,' + encodeURIComponent("Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.1' } })")
-  const importing = ['--input-type=module', '-e', "import('dynamesh').then(() => console.log('imported'), error => console.log(error.code, error.message))"]
+  const pretend =
+    'data:text/javascript,' +
+    encodeURIComponent("Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.1' } })")
+  const importing = [
+    '--input-type=module',
+    '-e',
+    "import('dynamesh').then(() => console.log('imported'), error => console.log(error.code, error.message))"
+  ]
 
   test('is refused by the library before libp2p is evaluated', () => {
     const { stdout } = run(project.folder, process.execPath, ['--import', pretend, ...importing])
@@ -105,7 +118,12 @@ describe('an old Node.js', () => {
   })
 
   test('is refused by the command line', () => {
-    const { exitCode, stderr } = run(project.folder, process.execPath, ['--import', pretend, 'node_modules/dynamesh/dist/cli/main.js', 'status'])
+    const { exitCode, stderr } = run(project.folder, process.execPath, [
+      '--import',
+      pretend,
+      'node_modules/dynamesh/dist/cli/main.js',
+      'status'
+    ])
     expect(stderr).toMatch(/22\.12.*20\.11\.1.*ERR_NODE_VERSION/)
     expect(exitCode).toBe(78)
   })
@@ -218,7 +236,10 @@ describe('the browser code of the README', () => {
   /** Runs the installed command line as the README says, and answers a WebSocket address that it printed. */
   async function startEdge(): Promise<{ process: ChildProcess; address: string }> {
     const flags = ['--cluster', 'shop', '--port', '0', '--ws-port', '0']
-    const child = spawn(process.execPath, ['node_modules/dynamesh/dist/cli/main.js', 'start', ...flags], { cwd: project.folder, env: cleanEnvironment() })
+    const child = spawn(process.execPath, ['node_modules/dynamesh/dist/cli/main.js', 'start', ...flags], {
+      cwd: project.folder,
+      env: cleanEnvironment()
+    })
     let printed = ''
     for await (const chunk of child.stdout) {
       printed += String(chunk)
@@ -248,7 +269,9 @@ test('our own share of a page stays within its budget', async () => {
   const outputs = [result].flat().flatMap(each => ('output' in each ? each.output : []))
   const code = outputs.map(each => (each.type === 'chunk' ? each.code : '')).join('')
   const bytes = gzipSync(code).length
-  console.log(`our own share of a page: ${code.length} bytes minified, ${bytes} bytes compressed (at most ${ownShareBytesMax}); npm install brings ${project.packages} packages`)
+  console.log(
+    `our own share of a page: ${code.length} bytes minified, ${bytes} bytes compressed (at most ${ownShareBytesMax}); npm install brings ${project.packages} packages`
+  )
   expect(code.length).toBeGreaterThan(10_000)
   expect(bytes).toBeLessThanOrEqual(ownShareBytesMax)
 })

@@ -10,7 +10,12 @@ export function projectFiles(...patterns: readonly string[]): readonly string[] 
   const skip = /^(node_modules|dist|coverage|test-results|\.git)(\/|$)/
   return globSync([...patterns], { cwd: projectFolder, withFileTypes: true })
     .filter(entry => entry.isFile())
-    .map(entry => join(entry.parentPath, entry.name).slice(projectFolder.length + 1).split(sep).join('/'))
+    .map(entry =>
+      join(entry.parentPath, entry.name)
+        .slice(projectFolder.length + 1)
+        .split(sep)
+        .join('/')
+    )
     .filter(path => !skip.test(path))
     .toSorted()
 }

@@ -38,7 +38,9 @@ function candidates(environment: Environment): string[] {
   if (only !== undefined) return only.split(delimiter)
   const named = [environment['CHROME_PATH'], environment['CHROMIUM_PATH']]
   const onPath = (environment['PATH'] ?? '').split(delimiter).flatMap(folder => systemNames.map(name => join(folder, name)))
-  return [...named, ...systemPaths, ...onPath, chromium.executablePath()].filter((path): path is string => path !== undefined && path !== '')
+  return [...named, ...systemPaths, ...onPath, chromium.executablePath()].filter(
+    (path): path is string => path !== undefined && path !== ''
+  )
 }
 
 function isExecutable(path: string): boolean {
@@ -59,7 +61,10 @@ export function findBrowser(environment: Environment = process.env): string | un
 export function installCommands(userId: number | undefined, hasSudo: boolean, hasApt: boolean): readonly (readonly string[])[] {
   const apt = userId === 0 ? [] : ['sudo', '-n']
   const mayUseApt = hasApt && (userId === 0 || hasSudo)
-  const viaApt = [[...apt, 'apt-get', 'update'], [...apt, 'apt-get', 'install', '-y', '--no-install-recommends', 'chromium']]
+  const viaApt = [
+    [...apt, 'apt-get', 'update'],
+    [...apt, 'apt-get', 'install', '-y', '--no-install-recommends', 'chromium']
+  ]
   return [...(mayUseApt ? viaApt : []), ['npx', 'playwright', 'install', 'chromium']]
 }
 
@@ -74,7 +79,8 @@ export const noBrowserMessage = [
 export function ensureBrowser(environment: Environment = process.env): string {
   const found = findBrowser(environment)
   if (found !== undefined) return found
-  const works = (command: string, ...args: string[]): boolean => spawnSync(command, args, { stdio: 'ignore', env: environment }).status === 0
+  const works = (command: string, ...args: string[]): boolean =>
+    spawnSync(command, args, { stdio: 'ignore', env: environment }).status === 0
   for (const [command = '', ...args] of installCommands(process.getuid?.(), works('sudo', '-n', 'true'), works('apt-get', '--version'))) {
     const installed = install(command, args, environment)
     if (installed !== undefined) return installed

@@ -4,7 +4,8 @@
  * An untouched draft follows what is stored. Once touched it keeps its text *and its context*: if others write meanwhile, saving
  * makes a sibling instead of silently erasing what the author never saw. That is the whole point of contexts.
  */
-import { useEffect, useState } from 'preact/hooks'
+import type { PutResult } from 'dynamesh'
+import { useState } from 'preact/hooks'
 import { unionOfLines } from './merge-lines.ts'
 import type { Reading } from './use-key.ts'
 
@@ -24,43 +25,51 @@ export interface Draft {
   readonly reset: () => void
   /** Keeps the text but takes over the newest context: saving then replaces everything that is shown. */
   readonly catchUp: () => void
+  /** `text` was stored. What was typed since then stays, on top of it. */
+  readonly saved: (text: string, result: PutResult) => void
+}
+
+/** What the author had seen: which write events, and their context. */
+interface Base {
+  readonly dots: readonly string[]
+  readonly context: Uint8Array | undefined
 }
 
 interface Touched {
   readonly keyId: string
   readonly text: string
-  readonly base: Reading | undefined
+  readonly base: Base
 }
 
 /** The draft for the open key. */
 export function useDraft(keyId: string, reading: Reading | undefined): Draft {
   const [touched, setTouched] = useState<Touched>()
-  useEffect(() => setTouched(undefined), [keyId])
+  const stored: Base = { dots: (reading?.siblings ?? []).map(sibling => sibling.dot), context: reading?.context }
   const own = touched?.keyId === keyId ? touched : undefined
-  const base = own === undefined ? reading : own.base
+  const base = own?.base ?? stored
+  const change = (next: (former: Touched) => Touched | undefined): void => {
+    setTouched(former => (former?.keyId === keyId ? next(former) : former))
+  }
   return {
     text: own?.text ?? storedText(reading),
-    context: base?.context,
-    replaces: base?.siblings.length ?? 0,
+    context: base.context,
+    replaces: base.dots.length,
     isTouched: own !== undefined,
-    isBehind: own !== undefined && dotsOf(own.base) !== dotsOf(reading),
+    isBehind: own !== undefined && !haveSame(own.base.dots, stored.dots),
     edit: text => setTouched({ keyId, text, base }),
-    reset: () => setTouched(undefined),
-    catchUp: () => own !== undefined && setTouched({ ...own, base: reading })
+    reset: () => change(() => undefined),
+    catchUp: () => change(former => ({ ...former, base: stored })),
+    saved: (text, { dot, context }) => change(former => (former.text === text ? undefined : { ...former, base: { dots: [dot], context } }))
   }
 }
 
 /** What an untouched editor shows: the value, or the union of the siblings' lines. */
-export function storedText(reading: Reading | undefined): string {
-  const texts = (reading?.siblings ?? [])
-    .filter(sibling => (sibling.value?.length ?? 0) <= editableBytesMax)
-    .map(sibling => sibling.text ?? '')
+function storedText(reading: Reading | undefined): string {
+  const editable = (reading?.siblings ?? []).filter(sibling => (sibling.value?.length ?? 0) <= editableBytesMax)
+  const texts = editable.map(sibling => sibling.text ?? '')
   return texts.length === 1 ? (texts[0] ?? '') : unionOfLines(texts)
 }
 
-function dotsOf(reading: Reading | undefined): string {
-  return (reading?.siblings ?? [])
-    .map(sibling => sibling.dot)
-    .sort()
-    .join(' ')
+function haveSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every(dot => others.includes(dot))
 }

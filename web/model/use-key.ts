@@ -1,12 +1,12 @@
 /**
  * The open key: what was last read of it, and the requests a person makes on it.
  *
- * `watch` brings every change, but asks for as many replies as the peer's default. So the page also reads once with the R that was chosen, when a
- * key is opened and when the network is cut or back: a tab on its own can read what it stores. A reading always replaces the
- * former one as a whole: siblings and their context belong together.
+ * `watch` brings every change, but asks for as many replies as the peer's default. So the page also reads once with the R that was
+ * chosen, when a key is opened and when the network is cut or back: a tab on its own can read what it stores. A reading always
+ * replaces the former one as a whole: siblings and their context belong together.
  */
 import type { GetResult, Peer, PutResult, SiblingInfo, ValueInput } from 'dynamesh'
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { useCallback, useEffect, useState } from 'preact/hooks'
 import type { ErrorWords } from './error-words.ts'
 import { errorWords } from './error-words.ts'
 import type { KeyName } from './key-name.ts'
@@ -22,7 +22,7 @@ export interface Quorum {
   readonly sloppy: boolean
 }
 
-/** The last request and its end, for the result line. */
+/** What came of the last request, for the result line. */
 export type Outcome =
   | { readonly kind: 'get'; readonly tookMs: number; readonly result: GetResult }
   | { readonly kind: 'put'; readonly tookMs: number; readonly result: PutResult }
@@ -38,62 +38,62 @@ export interface OpenKey {
   readonly outcome: Outcome | undefined
   readonly pending: RequestVerb | undefined
   readonly get: () => Promise<void>
-  /** True when the write was acknowledged. */
-  readonly put: (value: ValueInput, context: Uint8Array | undefined) => Promise<boolean>
+  /** The result, or `undefined` when the write was not acknowledged. */
+  readonly put: (value: ValueInput, context: Uint8Array | undefined) => Promise<PutResult | undefined>
   readonly remove: (context: Uint8Array | undefined) => Promise<void>
 }
+
+/** State that belongs to one key and is forgotten when another is opened. */
+type OfKey<Part> = Part & { readonly keyId: string }
 
 /** Opens `key` at `peer` until another is opened. */
 export function useKey(peer: Peer, key: KeyName, quorum: Quorum, isCut: boolean): OpenKey {
   const { reading, unreadable, setReading } = useReading(peer, key, quorum.r, isCut)
-  const [outcome, setOutcome] = useState<Outcome>()
+  const [ended, setEnded] = useState<OfKey<{ readonly outcome: Outcome }>>()
   const [pending, setPending] = useState<RequestVerb>()
-  const current = useRef(key.id)
-  current.current = key.id
-  useEffect(() => setOutcome(undefined), [key.id])
 
-  const request = useCallback(
-    async (verb: RequestVerb, perform: () => Promise<Outcome>): Promise<boolean> => {
-      const startedMs = performance.now()
-      setPending(verb)
-      const end = await perform().catch((error: unknown): Outcome => ({
-        kind: 'error',
-        verb,
-        tookMs: performance.now() - startedMs,
-        error: errorWords(error, verb !== 'get')
-      }))
-      if (current.current === key.id) setOutcome({ ...end, tookMs: performance.now() - startedMs })
+  /** Performs a request and shows what came of it; answers its result, or `undefined` for an error. */
+  const request = async <Result>(verb: RequestVerb, perform: () => Promise<Result>, told: (result: Result, tookMs: number) => Outcome) => {
+    const startedMs = performance.now()
+    const tookMs = (): number => performance.now() - startedMs
+    setPending(verb)
+    try {
+      const result = await perform()
+      setEnded({ keyId: key.id, outcome: told(result, tookMs()) })
+      return result
+    } catch (error) {
+      setEnded({ keyId: key.id, outcome: { kind: 'error', verb, tookMs: tookMs(), error: errorWords(error, verb !== 'get') } })
+      return undefined
+    } finally {
       setPending(undefined)
-      return end.kind !== 'error'
-    },
-    [key.id]
-  )
-
-  const refresh = async (): Promise<GetResult> => {
+    }
+  }
+  const read = async (): Promise<GetResult> => {
     const result = await peer.get(key.input, { r: quorum.r, sloppy: quorum.sloppy })
-    if (current.current === key.id) setReading(result)
+    setReading(result)
     return result
   }
+  /** Shows what the write left; `watch` would do so too, a little later. */
+  const reread = (): void => void read().catch(() => undefined)
+  const { w, sloppy } = quorum
   return {
     reading,
     unreadable,
-    outcome,
+    outcome: ended?.keyId === key.id ? ended.outcome : undefined,
     pending,
     get: async () => {
-      await request('get', async () => ({ kind: 'get', tookMs: 0, result: await refresh() }))
+      await request('get', read, (result, tookMs) => ({ kind: 'get', tookMs, result }))
     },
-    put: (value, context) =>
-      request('put', async () => {
-        const result = await peer.put(key.input, context, value, { w: quorum.w, sloppy: quorum.sloppy })
-        refresh().catch(() => undefined)
-        return { kind: 'put', tookMs: 0, result }
-      }),
+    put: async (value, context) => {
+      const put = (): Promise<PutResult> => peer.put(key.input, context, value, { w, sloppy })
+      const result = await request('put', put, (result, tookMs) => ({ kind: 'put', tookMs, result }))
+      reread()
+      return result
+    },
     remove: async context => {
-      await request('delete', async () => {
-        const { existed } = await peer.delete(key.input, context, { w: quorum.w, sloppy: quorum.sloppy })
-        refresh().catch(() => undefined)
-        return { kind: 'delete', tookMs: 0, existed }
-      })
+      const remove = () => peer.delete(key.input, context, { w, sloppy })
+      await request('delete', remove, ({ existed }, tookMs) => ({ kind: 'delete', tookMs, existed }))
+      reread()
     }
   }
 }
@@ -103,22 +103,23 @@ interface HeldReading extends Pick<OpenKey, 'reading' | 'unreadable'> {
 }
 
 function useReading(peer: Peer, key: KeyName, r: number, isCut: boolean): HeldReading {
-  const [held, setHeld] = useState<{ readonly id: string; readonly reading?: Reading; readonly unreadable?: ErrorWords }>()
-  const keep = useCallback((reading: Reading) => setHeld({ id: key.id, reading }), [key.id])
+  const [held, setHeld] = useState<OfKey<{ readonly reading?: Reading; readonly unreadable?: ErrorWords }>>()
+  const { id: keyId } = key
+  const keep = useCallback((reading: Reading) => setHeld({ keyId, reading }), [keyId])
   useEffect(() => {
     const ended = new AbortController()
     void follow(peer, key, ended.signal, keep)
     return () => ended.abort()
-  }, [peer, key.id])
+  }, [peer, keyId])
   useEffect(() => {
     const ended = new AbortController()
     const { signal } = ended
     peer.get(key.input, { r, signal }).then(keep, (error: unknown) => {
-      if (!signal.aborted) setHeld(former => (former?.id === key.id ? former : { id: key.id, unreadable: errorWords(error, false) }))
+      if (!signal.aborted) setHeld(former => (former?.keyId === keyId ? former : { keyId, unreadable: errorWords(error, false) }))
     })
     return () => ended.abort()
-  }, [peer, key.id, r, isCut])
-  const own = held?.id === key.id ? held : undefined
+  }, [peer, keyId, r, isCut])
+  const own = held?.keyId === keyId ? held : undefined
   return { reading: own?.reading, unreadable: own?.unreadable, setReading: keep }
 }
 

@@ -1,20 +1,18 @@
 /**
  * R, W and the sloppy switch as the person set them. While the network is cut, both are 1 unless they are chosen again: a tab on its own
- * can promise no more, and the former choice comes back with the network.
+ * can promise no more. The former choice comes back with the network.
  */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { Quorum } from './use-key.ts'
 
+const usual: Quorum = { r: 2, w: 2, sloppy: true }
+const alone: Quorum = { r: 1, w: 1, sloppy: true }
+
 export function useQuorum(isCut: boolean): [Quorum, (quorum: Quorum) => void] {
-  const [quorum, setQuorum] = useState<Quorum>({ r: 2, w: 2, sloppy: true })
-  const connected = useRef(quorum)
-  const wasCut = useRef(isCut)
+  const [connected, setConnected] = useState(usual)
+  const [cut, setCut] = useState(alone)
   useEffect(() => {
-    if (wasCut.current === isCut) return
-    wasCut.current = isCut
-    if (!isCut) return setQuorum(connected.current)
-    connected.current = quorum
-    setQuorum({ r: 1, w: 1, sloppy: true })
+    if (!isCut) setCut(alone)
   }, [isCut])
-  return [quorum, setQuorum]
+  return isCut ? [cut, setCut] : [connected, setConnected]
 }

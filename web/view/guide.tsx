@@ -55,7 +55,12 @@ function StepText({ step, open }: { readonly step: number; readonly open: OpenKe
   const texts: readonly ComponentChildren[] = [
     <>
       Put two things into <code>cart:42</code>.{' '}
-      <Act onAct={() => void open.put('coffee\noranges', open.reading?.context)}>Write the cart</Act>
+      <Act
+        isBusy={open.reading === undefined || open.pending !== undefined}
+        onAct={() => void open.put('coffee\noranges', open.reading?.context)}
+      >
+        Write the cart
+      </Act>
     </>,
     <>
       A second tab is a second peer, with a disk of its own.{' '}
@@ -79,9 +84,17 @@ function StepText({ step, open }: { readonly step: number; readonly open: OpenKe
   return <p>{texts[step] ?? 'That was Dynamo: always writeable, nothing lost, conflicts shown instead of decided.'}</p>
 }
 
-function Act({ onAct, children }: { readonly onAct: () => void; readonly children: ComponentChildren }) {
+function Act({
+  onAct,
+  isBusy = false,
+  children
+}: {
+  readonly onAct: () => void
+  readonly isBusy?: boolean
+  readonly children: ComponentChildren
+}) {
   return (
-    <button type='button' class='button button-small button-main' onClick={onAct}>
+    <button type='button' class='button button-small button-main' disabled={isBusy} onClick={onAct}>
       {children}
     </button>
   )

@@ -19,10 +19,14 @@ interface ValueEditorProps {
 export function ValueEditor({ keyName, open, draft }: ValueEditorProps) {
   const siblings = open.reading?.siblings ?? []
   const isMerge = draft.replaces > 1
+  // Nobody can mean to replace what they could not see yet.
+  const isReading = open.reading === undefined && open.unreadable === undefined
+  const isBusy = open.pending !== undefined || isReading
   const left = siblings.filter(({ text, value }) => value !== undefined && (text === undefined || value.length > editableBytesMax)).length
   const save = async (event: Event): Promise<void> => {
     event.preventDefault()
-    if (await open.put(draft.text, draft.context)) draft.reset()
+    const result = await open.put(draft.text, draft.context)
+    if (result !== undefined) draft.saved(draft.text, result)
   }
   return (
     <form class='editor' onSubmit={save}>
@@ -41,6 +45,7 @@ export function ValueEditor({ keyName, open, draft }: ValueEditorProps) {
         class='input editor-text'
         rows={Math.min(12, Math.max(4, draft.text.split('\n').length + 1))}
         spellcheck={false}
+        readOnly={isReading}
         value={draft.text}
         onInput={event => draft.edit(event.currentTarget.value)}
       />
@@ -50,10 +55,10 @@ export function ValueEditor({ keyName, open, draft }: ValueEditorProps) {
           replaces {left === 1 ? 'it' : 'them'}.
         </p>
       )}
-      {keyName.text.startsWith('cart:') && <Goods draft={draft} />}
+      {keyName.text.startsWith('cart:') && <Goods draft={draft} isBusy={isBusy} />}
       {draft.isBehind && <BehindNote draft={draft} />}
       <div class='button-row'>
-        <button type='submit' class='button button-main' disabled={open.pending !== undefined}>
+        <button type='submit' class='button button-main' disabled={isBusy}>
           {saveWords(draft.replaces)}
         </button>
         <button type='button' class='button' disabled={open.pending !== undefined} onClick={open.get}>
@@ -73,7 +78,7 @@ export function ValueEditor({ keyName, open, draft }: ValueEditorProps) {
 }
 
 /** Things to put into a cart with one press. */
-function Goods({ draft }: { readonly draft: Draft }) {
+function Goods({ draft, isBusy }: { readonly draft: Draft; readonly isBusy: boolean }) {
   return (
     <p class='goods' role='group' aria-label='Add to the cart'>
       {goods.map(item => (
@@ -81,6 +86,7 @@ function Goods({ draft }: { readonly draft: Draft }) {
           key={item}
           type='button'
           class='button button-small'
+          disabled={isBusy}
           onClick={() => draft.edit(unionOfLines([draft.text, `${draft.text}\n${item}`]))}
         >
           <span aria-hidden='true'>+ </span>

@@ -73,10 +73,16 @@ export function isPrivateAddress(address: ParsedAddress): boolean {
   return privateHosts.some(pattern => pattern.test(host))
 }
 
+/** True for the text of such an address. */
+export function isPrivateText(text: string): boolean {
+  const parsed = parseAddress(text)
+  return parsed !== undefined && isPrivateAddress(parsed)
+}
+
 /** True for this machine itself. */
 export function isLoopbackAddress(address: ParsedAddress): boolean {
   const host = address.multiaddr.getComponents()[0]?.value ?? ''
-  return /^127\./.test(host) || host === '::1' || /^(.*\.)?localhost$/i.test(host)
+  return host.startsWith('127.') || host === '::1' || /^(.*\.)?localhost$/i.test(host)
 }
 
 /** Orders addresses for a dial, best first: direct ones before WebRTC, plain relaying last; secure WebSockets first among equals. */

@@ -126,6 +126,16 @@ export class ConnectionSupervisor {
     }
   }
 
+  /** The network may be back: tries at once what was waiting, but for peers that are being punished. */
+  hurry(): void {
+    const now = this.#options.clock.monotonicMs()
+    for (const target of this.#targets.values()) {
+      target.failures = 0
+      target.dueMs = Math.max(now, target.punishedUntilMs)
+    }
+    this.#run()
+  }
+
   #wantOne(peer: PeerId, addresses: readonly string[]): void {
     if (peer === this.#options.self) return
     const isNew = !this.#targets.has(peer)

@@ -6,7 +6,7 @@ import { StoreError } from '../../core/errors.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Metrics } from '../../ports/metrics.ts'
-import { isPrivateAddress, parseAddress, type ParsedAddress } from './addresses.ts'
+import type { ParsedAddress } from './addresses.ts'
 import type { Reach } from './connection-supervisor.ts'
 import { dialPlan, type DialContext, type DialTry } from './dial-plan.ts'
 import type { Refusal } from './hello.ts'
@@ -15,9 +15,11 @@ import type { TransportSet } from './transport-set.ts'
 
 export interface DiallerOptions {
   readonly self: PeerId
-  readonly options: { readonly join: readonly string[]; readonly transports: TransportSet; readonly logger?: Logger; readonly metrics?: Metrics }
+  readonly options: { readonly transports: TransportSet; readonly logger?: Logger; readonly metrics?: Metrics }
   host(): Libp2p | undefined
   ownAddresses(): readonly string[]
+  /** True when the cluster was joined by an address within this network. */
+  isLocal(): boolean
   session(connectionId: string): Session | undefined
   reach(peer: PeerId): Reach
   /** Another process answered with this peer's own identity. */
@@ -35,10 +37,9 @@ export class Dialler {
 
   constructor(needs: DiallerOptions) {
     this.#needs = needs
-    const isLocal = needs.options.join.some(isLocalAddress)
     this.#context = {
       self: needs.self,
-      mayDial: address => needs.options.transports.mayDial(address, isLocal),
+      mayDial: address => needs.options.transports.mayDial(address, needs.isLocal()),
       isConnected: relay => needs.reach(relay) === 'direct'
     }
   }
@@ -86,9 +87,4 @@ export class Dialler {
     const isName = address.text.startsWith('/dns')
     return isName || this.#needs.ownAddresses().some(own => own.startsWith(address.text))
   }
-}
-
-function isLocalAddress(text: string): boolean {
-  const parsed = parseAddress(text)
-  return parsed !== undefined && isPrivateAddress(parsed)
 }

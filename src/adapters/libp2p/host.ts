@@ -53,6 +53,7 @@ export interface Host {
 interface TransportManager {
   listen(addresses: Multiaddr[]): Promise<void>
   getTransports(): readonly unknown[]
+  listenTransportForMultiaddr(address: Multiaddr): unknown
 }
 
 /** The part of the relay transport that makes reservations. */
@@ -62,6 +63,8 @@ interface ReservationStore {
 }
 
 const dialsWaitingMax = 500
+/** Connections that one peer may have relayed for it; libp2p's 32 are fewer than a tab may have. */
+const relayedStreamsMax = 256
 
 export async function startHost(options: HostOptions): Promise<Host> {
   let manager: TransportManager | undefined
@@ -84,7 +87,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   return {
     libp2p,
     gossip: libp2p.services.gossip as GossipSub,
-    listen: addresses => listenOnAll(transports, addresses),
+    listen: addresses => listenOnAll(transports, addresses, options.logger),
     reserve: reservation(transports),
     isReserved: relay => reservationStore(transports)?.hasReservation(peerIdFromString(relay)) ?? false,
     isConnectedDirectly: peer => libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.direct && connection.status === 'open')
@@ -118,14 +121,18 @@ async function settings(options: HostOptions): Promise<Libp2pOptions> {
 }
 
 function relayServer(): ReturnType<typeof circuitRelayServer> {
-  return circuitRelayServer({ reservations: { maxReservations: relayGrantsMax, applyDefaultLimit: false } })
+  return circuitRelayServer({ maxInboundHopStreams: relayedStreamsMax, reservations: { maxReservations: relayGrantsMax, applyDefaultLimit: false } })
 }
 
 /** Listens on each address; relays are asked when they are met. */
-async function listenOnAll(manager: TransportManager, addresses: readonly string[]): Promise<void> {
+async function listenOnAll(manager: TransportManager, addresses: readonly string[], logger: Logger | undefined): Promise<void> {
   for (const address of addresses.filter(text => text !== '/p2p-circuit')) {
     try {
-      await manager.listen([multiaddr(address)])
+      const parsed = multiaddr(address)
+      const isSupported = manager.listenTransportForMultiaddr(parsed) !== undefined
+      if (!isSupported && address.includes('/webrtc')) logger?.warn('not listening: WebRTC is not available here', { address })
+      else if (isSupported) await manager.listen([parsed])
+      else throw new StoreError('ERR_LISTEN', 'no transport listens on such an address')
     } catch (error) {
       throw new StoreError('ERR_LISTEN', `Cannot listen on ${address}: ${reasonOf(error)}.`, { cause: error, details: { address } })
     }

@@ -19,7 +19,7 @@ import type { Metrics } from '../../ports/metrics.ts'
 import type { Admission, ConnectionInfo, Lane as LaneName, Network, NetworkHandlers, WantedPeer } from '../../ports/network.ts'
 import type { Random } from '../../ports/random.ts'
 import { ed25519Identity } from '../ed25519-identity.ts'
-import { parseAddress } from './addresses.ts'
+import { isPrivateText, parseAddress } from './addresses.ts'
 import { ConnectionSupervisor } from './connection-supervisor.ts'
 import { Dialler, isLasting } from './dialler.ts'
 import { laneProtocols } from './frame.ts'
@@ -84,9 +84,11 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   #handlers: NetworkHandlers | undefined
   #stopping: Promise<void> | undefined
   #isCut = false
+  #isLocal = false
   #sessionsSeen = 0
   #addresses: readonly string[] = []
   #cancelBeat: () => void = () => {}
+  #cancelResume: () => void = () => {}
 
   constructor(options: Libp2pNetworkOptions) {
     this.#options = options
@@ -100,7 +102,7 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
     })
     this.#supervisor = this.#createSupervisor()
     this.#relays = this.#createRelays()
-    this.#supervisor.join(options.join)
+    this.join(options.join)
   }
 
   async start(handlers: NetworkHandlers): Promise<void> {
@@ -112,15 +114,18 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
     const isAdmitted = (peer: PeerId): boolean => this.#table.current(peer) !== undefined
     const host = await startHost({ seed, announce, relay, transports, logger, connectionsMax, topic: this.#topic, isCut, isAdmitted })
     this.#host = host
-    await this.#attach(host)
     try {
+      if (this.#stopping !== undefined) throw new StoreError('ERR_CLOSED', 'The network was stopped while it started.')
+      await this.#attach(host)
       await host.listen(this.#options.listen)
     } catch (error) {
       await this.stop()
+      await host.libp2p.stop()
       throw error
     }
     this.#updateAddresses()
     this.#beat()
+    this.#cancelResume = transports.onResume?.(() => this.#supervisor.hurry()) ?? this.#cancelResume
     if (!this.#isCut) this.#supervisor.start()
   }
 
@@ -143,6 +148,7 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   }
 
   join(addresses: readonly string[]): void {
+    this.#isLocal ||= addresses.some(isPrivateText)
     this.#supervisor.join(addresses)
   }
 
@@ -176,6 +182,7 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
     this.#supervisor.stop()
     this.#relays.stop()
     this.#cancelBeat()
+    this.#cancelResume()
     await Promise.all([...this.#sessions.values()].map(session => session.close()))
     await this.#host?.libp2p.stop()
   }
@@ -272,8 +279,9 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   }
 
   #identified(result: IdentifyResult): void {
-    if (!this.#options.listen.includes('/p2p-circuit') || !result.connection.direct) return
-    this.#relays.identified(result.peerId.toString() as PeerId, result.connection.remoteAddr.toString(), result.protocols)
+    const { connection, peerId, protocols } = result
+    if (!this.#options.listen.includes('/p2p-circuit') || !connection.direct || connection.direction === 'inbound') return
+    this.#relays.identified(peerId.toString() as PeerId, connection.remoteAddr.toString(), protocols)
   }
 
   #updateAddresses(): void {
@@ -312,6 +320,7 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
       options: this.#options,
       host: () => this.#host?.libp2p,
       ownAddresses: () => this.#addresses,
+      isLocal: () => this.#isLocal,
       session: connectionId => this.#sessions.get(connectionId),
       reach: peer => this.#reach(peer),
       isOurself: refusal => this.#refused(this.peerId, refusal)

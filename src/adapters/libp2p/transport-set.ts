@@ -19,6 +19,8 @@ export interface TransportSet {
   readonly noiseCrypto?: ICryptoInterface
   /** False for addresses that this platform cannot or must not dial. `isLocal`: the cluster was joined within this network. */
   mayDial(address: ParsedAddress, isLocal: boolean): boolean
+  /** Calls back when this device may be online again after it was not; returns a function that ends that. @default never */
+  onResume?(run: () => void): () => void
   /** Most connections by default. */
   readonly connectionsMax: number
   /** Runs a function once, after the events of this turn (a macrotask). */

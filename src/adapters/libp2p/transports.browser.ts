@@ -16,6 +16,7 @@ export const browserTransports: TransportSet = {
   platform: 'browser',
   connectionsMax: connectionsMaxBrowser,
   mayDial,
+  onResume,
   afterTurn,
   load: async () => [webSockets(), circuitRelayTransport({ discoveryFilter: noDiscovery }), webRTC(), webRTCDirect()]
 }
@@ -29,6 +30,15 @@ function mayDial(address: ParsedAddress, isLocal: boolean): boolean {
   const isPlain = /\/ws(\/|$)/.test(address.text) && !/\/tls\/|\/wss/.test(address.text)
   if (isPlain && globalThis.location?.protocol === 'https:' && !isLoopbackAddress(address)) return false
   return isLocal || !isPrivateAddress(address)
+}
+
+/** Back online, or back from the cache in which a browser keeps pages that were left. */
+function onResume(run: () => void): () => void {
+  const names = ['online', 'pageshow', 'resume']
+  for (const name of names) globalThis.addEventListener(name, run)
+  return () => {
+    for (const name of names) globalThis.removeEventListener(name, run)
+  }
 }
 
 /** A message to oneself is the one macrotask that browsers neither delay nor throttle in hidden tabs. */

@@ -38,7 +38,8 @@ export const deleteCommand: Command = {
     }
     const result = await withAccess(invocation, terminal, access => remove(invocation, terminal, access, key))
     if (!result.existed) throw new StoreError('ERR_NOT_FOUND', `${keyText(key)}: not found`)
-    if (invocation.switch('json')) await terminal.print(printableJson({ key: keyText(key), existed: true, context: toBase64Url(result.context) }, 2))
+    if (invocation.switch('json'))
+      await terminal.print(printableJson({ key: keyText(key), existed: true, context: toBase64Url(result.context) }, 2))
     else terminal.note(`deleted ${keyText(key)}`)
     return exitCode.ok
   }

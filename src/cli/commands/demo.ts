@@ -28,7 +28,13 @@ export const demoCommand: Command = {
     peers: { kind: 'integer', value: 'COUNT', min: 1, max: peersMax, help: 'Edge peers. Default: 3.' },
     data: { kind: 'text', value: 'FOLDER', help: `Folder for the data of all of them. Default: ${demoFolderDefault}.` },
     cluster: { kind: 'text', value: 'NAME', help: 'Name of the cluster. Default: demo.' },
-    port: { kind: 'integer', value: 'PORT', min: 0, max: 65_535, help: `Port of the page. Default: ${defaultPagePort}, or the next free one.` },
+    port: {
+      kind: 'integer',
+      value: 'PORT',
+      min: 0,
+      max: 65_535,
+      help: `Port of the page. Default: ${defaultPagePort}, or the next free one.`
+    },
     open: { kind: 'switch', help: 'Open the page in the browser.' },
     ...commonFlags
   },
@@ -75,14 +81,31 @@ function readyJson(demo: Demo, folder: string, cluster: string): string {
 
 function readyText(demo: Demo, folder: string, cluster: string, terminal: Terminal): string {
   const call = invocationText(terminal.environment, process.argv[1] ?? 'dynamesh', terminal.folder)
-  const dataOf = (index: number): string => shellQuoted(typedPath(terminal.folder, demo.edges[index % demo.edges.length]?.plan.data ?? folder))
-  const columns = [{ title: 'PEER' }, { title: 'ID' }, { title: 'TCP', align: 'right' }, { title: 'WEBSOCKET', align: 'right' }, { title: 'PROCESS', align: 'right' }] as const
-  const rows = demo.edges.map(({ plan, pid }) => [plan.name, shortPeer(plan.peerId), String(plan.port), String(plan.webSocketPort), String(pid ?? '-')])
+  const dataOf = (index: number): string =>
+    shellQuoted(typedPath(terminal.folder, demo.edges[index % demo.edges.length]?.plan.data ?? folder))
+  const columns = [
+    { title: 'PEER' },
+    { title: 'ID' },
+    { title: 'TCP', align: 'right' },
+    { title: 'WEBSOCKET', align: 'right' },
+    { title: 'PROCESS', align: 'right' }
+  ] as const
+  const rows = demo.edges.map(({ plan, pid }) => [
+    plan.name,
+    shortPeer(plan.peerId),
+    String(plan.port),
+    String(plan.webSocketPort),
+    String(pid ?? '-')
+  ])
   const head = pairs([
     ['page', demo.url ?? '(not built)'],
     ['cluster', cluster],
     ['data', `${typedPath(terminal.folder, folder)} (kept when the demo stops)`]
   ])
-  const tries = [`${call} put hello --value world --data ${dataOf(0)}`, `${call} get hello --data ${dataOf(1)}`, `${call} ring --data ${dataOf(0)}`]
+  const tries = [
+    `${call} put hello --value world --data ${dataOf(0)}`,
+    `${call} get hello --data ${dataOf(1)}`,
+    `${call} ring --data ${dataOf(0)}`
+  ]
   return `${head}\n\n${table(columns, rows)}\n\nTry, in another terminal in this folder:\n${tries.map(line => `  ${line}`).join('\n')}\n\nCtrl-C stops everything.`
 }

@@ -44,7 +44,8 @@ export const getCommand: Command = {
   run: async (invocation, terminal) => {
     const key = keyArgument(invocation)
     const modes = ['all', 'sibling', 'json'].filter(name => invocation.has(name))
-    if (modes.includes('sibling') && modes.length > 1) throw usageError('--sibling writes one value, --all and --json write all; give one of them.')
+    if (modes.includes('sibling') && modes.length > 1)
+      throw usageError('--sibling writes one value, --all and --json write all; give one of them.')
     const result = await withAccess(invocation, terminal, access => access.get(key, getOptions(invocation, terminal)))
     await saveContext(invocation, terminal, result)
     return output(invocation, terminal, key, result)
@@ -69,7 +70,8 @@ async function output(invocation: Invocation, terminal: Terminal, key: Uint8Arra
 
 async function writeSibling(invocation: Invocation, terminal: Terminal, { siblings }: GetResult, chosen: number): Promise<number> {
   const sibling = siblings[chosen - 1]
-  if (sibling === undefined) throw usageError(`--sibling ${chosen}: the key has ${siblings.length} sibling${siblings.length === 1 ? '' : 's'}, counted from 1.`)
+  if (sibling === undefined)
+    throw usageError(`--sibling ${chosen}: the key has ${siblings.length} sibling${siblings.length === 1 ? '' : 's'}, counted from 1.`)
   if (sibling.value === undefined) throw new StoreError('ERR_NOT_FOUND', `Sibling ${chosen} is a delete; it has no value.`)
   await writeValue(terminal, sibling.value, invocation.switch('raw'))
   return exitCode.ok

@@ -51,7 +51,11 @@ function range(invocation: Invocation): KeyRange {
   const prefix = bytes(invocation, 'prefix')
   const after = bytes(invocation, 'after')
   const limit = invocation.switch('deleted') ? invocation.number('limit') : undefined
-  return { ...(prefix === undefined ? {} : { prefix }), ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) }
+  return {
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(after === undefined ? {} : { after }),
+    ...(limit === undefined ? {} : { limit })
+  }
 }
 
 function bytes(invocation: Invocation, name: string): Uint8Array | undefined {

@@ -25,7 +25,9 @@ const GONE: ReadonlySet<MemberInfo['status']> = new Set(['left', 'evicted'])
 export const membersCommand: Command = {
   name: 'members',
   summary: 'List the members of the cluster.',
-  description: ['The members that the peer knows, what it thinks of each right now, and how many partitions each owns. Peers are shown by the end of their id; --long shows all of it, with addresses.'],
+  description: [
+    'The members that the peer knows, what it thinks of each right now, and how many partitions each owns. Peers are shown by the end of their id; --long shows all of it, with addresses.'
+  ],
   arguments: [],
   flags: {
     all: { kind: 'switch', short: 'a', help: 'Also those that left or were evicted.' },

@@ -53,7 +53,13 @@ function ringJson(ring: RingInfo): object {
 
 function ringText(ring: RingInfo, members: readonly MemberInfo[]): string {
   const self = members.find(member => member.self)?.peerId
-  const columns = [{ title: 'PEER' }, { title: 'PARTITIONS', align: 'right' }, { title: 'SHARE', align: 'right' }, { title: '' }, { title: '' }] as const
+  const columns = [
+    { title: 'PEER' },
+    { title: 'PARTITIONS', align: 'right' },
+    { title: 'SHARE', align: 'right' },
+    { title: '' },
+    { title: '' }
+  ] as const
   const rows = shares(ring).map(([peerId, count]) => {
     const share = count / ring.partitions
     return [shortPeer(peerId), String(count), `${(share * 100).toFixed(1)} %`, bar(share, BAR_WIDTH), peerId === self ? 'this peer' : '']

@@ -1,5 +1,6 @@
 /** `dynamesh start`: runs an edge peer until it is told to stop. The same peer as in a browser tab, with other defaults. */
 import { resolve } from 'node:path'
+import process from 'node:process'
 import { replicasMax, weightMax } from '../../core/limits.ts'
 import type { Peer, PeerOptions } from '../../store/api.ts'
 import { usageError } from '../arguments.ts'
@@ -25,7 +26,13 @@ const configFlags: Flags = {
   weight: { kind: 'integer', value: 'WEIGHT', min: 0, max: weightMax, help: 'Share of the ring relative to other peers. Default: 4.' },
   zone: { kind: 'text', value: 'NAME', help: 'Failure zone; the owners of a key are in different zones while there are enough.' },
   r: { kind: 'integer', value: 'R', min: 1, max: replicasMax, help: 'Replies that a get waits for by default. Default: 2.' },
-  w: { kind: 'integer', value: 'W', min: 1, max: replicasMax, help: 'Durable acknowledgements that a put waits for by default. Default: 2.' }
+  w: {
+    kind: 'integer',
+    value: 'W',
+    min: 1,
+    max: replicasMax,
+    help: 'Durable acknowledgements that a put waits for by default. Default: 2.'
+  }
 }
 
 export const startCommand: Command = {
@@ -39,11 +46,15 @@ export const startCommand: Command = {
   flags: {
     ...configFlags,
     config: { kind: 'text', value: 'FILE', help: 'JSON file with these flags as fields, --ws-port as "wsPort". Flags outrank it.' },
+    quiet: { kind: 'switch', short: 'q', help: 'Say nothing on standard error but warnings and errors.' },
     ...commonFlags
   },
   examples: [
     ['dynamesh start --cluster shop', 'the first peer'],
-    ['dynamesh start --cluster shop --data ./second --port 0 --ws-port 0 --join /ip4/127.0.0.1/tcp/4301/p2p/12D3Koo…', 'another one on the same machine'],
+    [
+      'dynamesh start --cluster shop --data ./second --port 0 --ws-port 0 --join /ip4/127.0.0.1/tcp/4301/p2p/12D3Koo…',
+      'another one on the same machine'
+    ],
     ['dynamesh start --config /etc/dynamesh.json', 'with a file like {"cluster": "shop", "join": ["…"], "wsPort": 443}']
   ],
   run: async (given, terminal) => {
@@ -51,7 +62,9 @@ export const startCommand: Command = {
     const invocation = config === undefined ? given : given.withDefaults(await readConfigFile(terminal, config, configFlags))
     const data = resolve(terminal.folder, invocation.text('data') ?? dataFolderDefault)
     const options = await peerOptions(invocation, terminal, data)
-    if (invocation.list('join').length > 0 && !invocation.switch('json')) terminal.note('joining…')
+    if (invocation.list('join').length > 0 && tellsNews(invocation)) terminal.note('joining…')
+    // The data folder holds the peer's private key: nobody else may read what is made in it.
+    if (process.platform !== 'win32') process.umask(0o077)
     // Imported late: reading the flags and printing help need not wait for libp2p.
     const { createPeer } = await import('../../entry/nodejs.ts')
     await serve(await createPeer(options), data, invocation, terminal)
@@ -62,19 +75,27 @@ export const startCommand: Command = {
 async function serve(peer: Peer, data: string, invocation: Invocation, terminal: Terminal): Promise<void> {
   const isJson = invocation.switch('json')
   const over = new AbortController()
-  reportEvents(peer, terminal, isJson, over.signal)
+  if (isJson || tellsNews(invocation)) reportEvents(peer, terminal, isJson, over.signal)
   const control = await controlServer(peer, data).catch(async (error: unknown) => {
     await peer.stop()
     throw error
   })
   try {
-    await reportReady(peer, data, invocation.list('join'), terminal, isJson)
+    await reportReady(peer, data, terminal, isJson)
+    if (invocation.list('join').length > 0 && peer.status().state !== 'up' && tellsNews(invocation)) {
+      terminal.note('no peer of --join answered yet; this one serves already, and keeps trying')
+    }
     await untilInterrupted(terminal)
   } finally {
     over.abort()
     await control.close(() => peer.stop())
   }
-  if (!isJson) terminal.note('stopped; the data is kept')
+  if (tellsNews(invocation)) terminal.note('stopped; the data is kept')
+}
+
+/** True when a person watches who wants to know what happens. */
+function tellsNews(invocation: Invocation): boolean {
+  return !invocation.switch('json') && !invocation.switch('quiet')
 }
 
 async function peerOptions(invocation: Invocation, terminal: Terminal, data: string): Promise<PeerOptions> {
@@ -103,7 +124,10 @@ async function listen(invocation: Invocation): Promise<readonly string[]> {
   return listenAddresses(host, port, webSocketPort)
 }
 
-function numbers<Name extends 'partitions' | 'replicas' | 'r' | 'w' | 'weight'>(invocation: Invocation, names: readonly Name[]): Partial<Record<Name, number>> {
+function numbers<Name extends 'partitions' | 'replicas' | 'r' | 'w' | 'weight'>(
+  invocation: Invocation,
+  names: readonly Name[]
+): Partial<Record<Name, number>> {
   const values: Partial<Record<Name, number>> = {}
   for (const name of names) {
     const value = invocation.number(name)

@@ -31,7 +31,9 @@ function statusText(status: PeerStatus): string {
   const { storage } = status
   const limit = storage.bytesMax === undefined ? '' : ` of at most ${bytesText(storage.bytesMax)}`
   const recovered = storage.recovered === 0 ? '' : `; ${storage.recovered} damaged rows were set aside`
-  const connections = status.connections.map(connection => `${shortPeer(connection.peer)} by ${connection.transport}${connection.relayed ? ', relayed' : ''}`)
+  const connections = status.connections.map(
+    connection => `${shortPeer(connection.peer)} by ${connection.transport}${connection.relayed ? ', relayed' : ''}`
+  )
   const hints = status.hints.map(hint => `${hint.count} for ${shortPeer(hint.target)}, ${bytesText(hint.bytes)}`)
   return pairs([
     ['peer', status.peerId],
@@ -42,7 +44,7 @@ function statusText(status: PeerStatus): string {
     ['addresses', ...orDash(status.addresses)],
     ['connections', ...orDash(connections)],
     ['storage', `${storage.location}${storage.persistent ? '' : ' (not kept)'}`],
-    ['stored', `${status.keys} keys, ${bytesText(storage.bytes)}${limit}${recovered}`],
+    ['stored', `${status.keys} key${status.keys === 1 ? '' : 's'}, ${bytesText(storage.bytes)}${limit}${recovered}`],
     ['hints', ...(hints.length === 0 ? ['none'] : hints)],
     ['replica', status.replicaId]
   ])

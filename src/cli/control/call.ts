@@ -22,7 +22,13 @@ export interface ControlSocket {
 }
 
 /** Sends one request and answers the whole body; rejects with the error that the peer answered. */
-export async function call(socket: ControlSocket, operation: string, head: Plain, value: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+export async function call(
+  socket: ControlSocket,
+  operation: string,
+  head: Plain,
+  value: Uint8Array,
+  signal?: AbortSignal
+): Promise<Uint8Array> {
   if (signal === undefined) return readAll(await send(socket, operation, encodeFrame(head, value)))
   if (signal.aborted) throw new StoreError('ERR_ABORTED', 'The request was given up before it was sent.')
   const id = randomUUID()
@@ -56,7 +62,9 @@ export async function* callLines(socket: ControlSocket, operation: string, head:
 function interruption(socket: ControlSocket, id: string, operation: string, signal: AbortSignal, over: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const cancel = (): void => {
-      send(socket, 'cancel', encodeFrame({ id })).then(readAll).catch(() => {})
+      send(socket, 'cancel', encodeFrame({ id }))
+        .then(readAll)
+        .catch(() => {})
       const timer = setTimeout(() => reject(unansweredError(operation)), cancelWaitMs)
       over.addEventListener('abort', () => clearTimeout(timer), { once: true })
     }
@@ -93,7 +101,10 @@ async function readAll(response: IncomingMessage): Promise<Uint8Array> {
     }
   } catch (error) {
     if (isStoreError(error)) throw error
-    throw new StoreError('ERR_CLOSED', 'The peer stopped before it had answered; whether a write happened is unknown.', { outcome: 'indeterminate', cause: error })
+    throw new StoreError('ERR_CLOSED', 'The peer stopped before it had answered; whether a write happened is unknown.', {
+      outcome: 'indeterminate',
+      cause: error
+    })
   }
   return Buffer.concat(parts)
 }
@@ -104,9 +115,13 @@ function connectionError(socket: ControlSocket, operation: string, error: Error)
     const message = `No peer is running on the data folder ${socket.folder}. Start one with \`dynamesh start\`, name another folder with --data, or use --join.`
     return new StoreError('ERR_NETWORK', message, { cause: error })
   }
-  if (code === 'EACCES') return new StoreError('ERR_NETWORK', `The peer on ${socket.folder} belongs to another user of this machine.`, { cause: error })
+  if (code === 'EACCES')
+    return new StoreError('ERR_NETWORK', `The peer on ${socket.folder} belongs to another user of this machine.`, { cause: error })
   const outcome = operation === 'put' || operation === 'delete' ? 'indeterminate' : 'none'
-  return new StoreError('ERR_CLOSED', `The peer on ${socket.folder} closed the connection before it had answered: ${error.message}.`, { outcome, cause: error })
+  return new StoreError('ERR_CLOSED', `The peer on ${socket.folder} closed the connection before it had answered: ${error.message}.`, {
+    outcome,
+    cause: error
+  })
 }
 
 function parseError(body: Uint8Array): StoreError {

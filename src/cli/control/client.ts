@@ -16,7 +16,8 @@ export async function controlClient(folder: string): Promise<Access> {
   const ask = async (operation: string, head: Plain): Promise<unknown> => parse(await call(socket, operation, head, noBytes))
   return {
     get: async (key, options) => decodeGetResult(await call(socket, 'get', requestHead(key, undefined, options), noBytes, options.signal)),
-    put: async (key, context, value, options) => parseResult(parse(await call(socket, 'put', requestHead(key, context, options), value, options.signal))),
+    put: async (key, context, value, options) =>
+      parseResult(parse(await call(socket, 'put', requestHead(key, context, options), value, options.signal))),
     delete: async (key, context, options) =>
       parseResult<DeleteResult>(parse(await call(socket, 'delete', requestHead(key, context, options), noBytes, options.signal))),
     keys: range => listKeys(socket, range),

@@ -37,7 +37,8 @@ interface Call {
 }
 
 const OPERATIONS: Readonly<Record<string, (call: Call) => Promise<void>>> = {
-  get: async ({ peer, head, signal, response }) => sendBytes(response, encodeGetResult(await peer.get(keyOf(head), optionsOf(head, signal)))),
+  get: async ({ peer, head, signal, response }) =>
+    sendBytes(response, encodeGetResult(await peer.get(keyOf(head), optionsOf(head, signal)))),
   put: async ({ peer, head, bytes, signal, response }) =>
     sendJson(response, plainResult(await peer.put(keyOf(head), bytesField(head, 'context'), bytes, optionsOf(head, signal)))),
   delete: async ({ peer, head, signal, response }) =>
@@ -81,7 +82,12 @@ async function listenPrivately(server: Server, path: string): Promise<void> {
   await once(server, 'listening')
 }
 
-async function answer(peer: ControlledPeer, calls: Map<string, AbortController>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  peer: ControlledPeer,
+  calls: Map<string, AbortController>,
+  request: IncomingMessage,
+  response: ServerResponse
+): Promise<void> {
   const abort = new AbortController()
   response.on('close', () => abort.abort())
   let id: string | undefined
@@ -101,7 +107,11 @@ async function answer(peer: ControlledPeer, calls: Map<string, AbortController>,
 
 async function perform(operation: string, call: Call): Promise<void> {
   const handler = Object.hasOwn(OPERATIONS, operation) ? OPERATIONS[operation] : undefined
-  if (handler === undefined) throw new StoreError('ERR_WIRE_UNSUPPORTED', `The running peer has no operation '${operation}'; it may be of an older version of dynamesh.`)
+  if (handler === undefined)
+    throw new StoreError(
+      'ERR_WIRE_UNSUPPORTED',
+      `The running peer has no operation '${operation}'; it may be of an older version of dynamesh.`
+    )
   await handler(call)
 }
 
@@ -135,7 +145,11 @@ async function streamKeys({ peer, head, signal, response }: Call): Promise<void>
   const prefix = bytesField(head, 'prefix')
   const after = bytesField(head, 'after')
   const limit = numberField(head, 'limit')
-  const range = { ...(prefix === undefined ? {} : { prefix }), ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) }
+  const range = {
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(after === undefined ? {} : { after }),
+    ...(limit === undefined ? {} : { limit })
+  }
   for await (const info of peer.keys(range)) {
     if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' })
     if (signal.aborted) return

@@ -109,5 +109,9 @@ async function refuseSecond(folder: string): Promise<void> {
     () => true,
     () => false
   )
-  if (isRunning) throw new StoreError('ERR_STORE_LOCKED', `A demo is already running on ${folder}. Stop it, or give this one a folder of its own with --data.`)
+  if (isRunning)
+    throw new StoreError(
+      'ERR_STORE_LOCKED',
+      `A demo is already running on ${folder}. Stop it, or give this one a folder of its own with --data.`
+    )
 }

@@ -13,7 +13,7 @@ import { choosePorts, demoHost, type EdgePlan } from './layout.ts'
 /** Longest wait for a first sign of life, and for a clean end before it is forced. */
 const readyWaitMs = 60_000
 const stopWaitMs = 10_000
-/** Waits before a dead peer is started again: doubled each time from the first to the last. */
+/** Waits before a dead peer is started again: doubled each time from the first to the last, anew after it ran for longer than the last. */
 const restartWaitMs = { first: 500, last: 30_000 } as const
 /** Times that a peer whose port was taken in the moment of starting gets other ports. */
 const portAttempts = 3
@@ -36,6 +36,7 @@ export class EdgeProcess {
   #child: ChildProcess | undefined
   #restart: NodeJS.Timeout | undefined
   #deaths = 0
+  #readyAtMs = 0
   #isStopping = false
 
   constructor(plan: EdgePlan, surroundings: EdgeSurroundings) {
@@ -83,6 +84,7 @@ export class EdgeProcess {
   }
 
   async #launch(): Promise<void> {
+    if (this.#isStopping) throw new StoreError('ERR_ABORTED', `${this.plan.name} was stopped before it had started.`)
     const child = fork(programFile(), this.#words(), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     this.#child = child
     this.#relayNotes(child)
@@ -92,6 +94,7 @@ export class EdgeProcess {
     const ready = await firstMessage(child, this.plan.name)
     this.plan.peerId = ready.peerId
     this.addresses = ready.addresses
+    this.#readyAtMs = Date.now()
     child.once('exit', (code, signal) => this.#died(signal ?? `exit code ${code}`))
     await this.#surroundings.ready(this.plan)
   }
@@ -100,16 +103,19 @@ export class EdgeProcess {
     const { data, port, webSocketPort } = this.plan
     const join = this.#surroundings.joinOf(this.plan).flatMap(address => ['--join', address])
     const ports = ['--host', demoHost, '--port', String(port), '--ws-port', String(webSocketPort)]
-    return ['start', '--data', data, '--cluster', this.#surroundings.cluster, ...ports, ...join]
+    return ['start', '--quiet', '--data', data, '--cluster', this.#surroundings.cluster, ...ports, ...join]
   }
 
   #relayNotes(child: ChildProcess): void {
     if (child.stderr === null) return
-    createInterface({ input: child.stderr, crlfDelay: Number.POSITIVE_INFINITY }).on('line', line => this.#surroundings.note(`${this.plan.name}: ${line}`))
+    createInterface({ input: child.stderr, crlfDelay: Number.POSITIVE_INFINITY }).on('line', line =>
+      this.#surroundings.note(`${this.plan.name}: ${line}`)
+    )
   }
 
   #died(how: string): void {
     if (this.#isStopping) return
+    if (Date.now() - this.#readyAtMs > restartWaitMs.last) this.#deaths = 0
     const waitMs = Math.min(restartWaitMs.last, restartWaitMs.first * 2 ** this.#deaths++)
     this.#surroundings.note(`${this.plan.name} died (${how}); it starts again in ${waitMs / 1000} s`)
     this.#restart = setTimeout(() => void this.#startAgain(), waitMs)
@@ -139,7 +145,9 @@ async function firstMessage(child: ChildProcess, name: string): Promise<Extract<
   message.catch(() => {})
   const first = await Promise.race([message, ended]).catch((error: unknown) => {
     child.kill('SIGKILL')
-    throw timeout.aborted ? new StoreError('ERR_INTERNAL', `${name} was not ready within ${readyWaitMs / 1000} s.`, { cause: error }) : error
+    throw timeout.aborted
+      ? new StoreError('ERR_INTERNAL', `${name} was not ready within ${readyWaitMs / 1000} s.`, { cause: error })
+      : error
   })
   if (first.type === 'ready') return first
   throw new StoreError(first.code as ErrorCode, `${name}: ${first.message}`)

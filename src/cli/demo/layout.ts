@@ -30,7 +30,13 @@ export async function planEdges(folder: string, count: number): Promise<readonly
   for (let number = 1; number <= count; number++) {
     const name = `edge-${number}`
     const before = known.get(name)
-    const plan = { name, data: join(folder, name), port: before?.port ?? 0, webSocketPort: before?.webSocketPort ?? 0, peerId: before?.peerId }
+    const plan = {
+      name,
+      data: join(folder, name),
+      port: before?.port ?? 0,
+      webSocketPort: before?.webSocketPort ?? 0,
+      peerId: before?.peerId
+    }
     plans.push(plan)
     const isUsable = plan.port > 0 && (await isPortFree(demoHost, plan.port)) && (await isPortFree(demoHost, plan.webSocketPort))
     if (!isUsable) await choosePorts(plan)
@@ -54,7 +60,9 @@ export async function saveLayout(folder: string, plans: readonly EdgePlan[]): Pr
     await writeFile(`${file}.draft`, JSON.stringify({ peers }, undefined, 2) + '\n')
     await rename(`${file}.draft`, file)
   } catch (error) {
-    throw new StoreError('ERR_IO', `The folder ${folder} cannot be written: ${reason(error)}. Choose another with --data.`, { cause: error })
+    throw new StoreError('ERR_IO', `The folder ${folder} cannot be written: ${reason(error)}. Choose another with --data.`, {
+      cause: error
+    })
   }
 }
 
@@ -63,7 +71,8 @@ async function readLayout(folder: string): Promise<ReadonlyMap<string, EdgePlan>
   const plans = new Map<string, EdgePlan>()
   try {
     const layout: unknown = JSON.parse(await readFile(join(folder, LAYOUT_FILE), 'utf8'))
-    const peers = typeof layout === 'object' && layout !== null && 'peers' in layout && Array.isArray(layout.peers) ? (layout.peers as unknown[]) : []
+    const peers =
+      typeof layout === 'object' && layout !== null && 'peers' in layout && Array.isArray(layout.peers) ? (layout.peers as unknown[]) : []
     for (const peer of peers) if (isSavedPeer(peer)) plans.set(peer.name, { ...peer, data: join(folder, peer.name) })
   } catch {
     return plans

@@ -8,7 +8,12 @@ export const defaultPagePort = 8080
 const portsTried = 100
 
 /** Serves the page on `port`, or on the next free port from `first` on when none is given. Rejects with `ERR_LISTEN`. */
-export async function openPageServer(folder: string, port: number | undefined, first: number, config: () => PageConfig): Promise<PageServer> {
+export async function openPageServer(
+  folder: string,
+  port: number | undefined,
+  first: number,
+  config: () => PageConfig
+): Promise<PageServer> {
   const last = port ?? first + portsTried
   for (let candidate = port ?? first; ; candidate++) {
     try {

@@ -105,7 +105,8 @@ async function respond(folder: string, config: () => PageConfig, request: Incomi
 function pathOf(url: string): string | undefined {
   try {
     const path = decodeURIComponent(url.split(/[?#]/, 1)[0] ?? '/')
-    const isSafe = path.startsWith('/') && !path.includes('\0') && !path.includes('\\') && !path.split('/').some(part => part.startsWith('.'))
+    const isSafe =
+      path.startsWith('/') && !path.includes('\0') && !path.includes('\\') && !path.split('/').some(part => part.startsWith('.'))
     return isSafe ? path : undefined
   } catch {
     return undefined

@@ -71,7 +71,7 @@ async function openSocket(port: number, receive: Send): Promise<{ send: Send; cl
 async function openStream(address: string, receive: Send): Promise<{ send: Send; close: () => Promise<void> }> {
   const host = await bareHost([])
   const pipe = streamPipe(await host.dialProtocol(multiaddr(address), protocol), receive)
-  return { send: message => pipe.send(message), close: async () => void (await host.stop()) }
+  return { send: message => pipe.send(message), close: async () => host.stop() }
 }
 
 async function openMesh(address: string, receive: Send): Promise<{ send: Send; close: () => Promise<void> }> {

@@ -22,7 +22,7 @@ export const protocol = '/bench/1'
 export class MessagePipe {
   readonly #write: (bytes: Uint8Array) => void
   readonly #receive: (message: Uint8Array) => void
-  #batch = Buffer.allocUnsafe(256 * messageBytes)
+  readonly #batch = Buffer.allocUnsafe(256 * messageBytes)
   #length = 0
   #rest: Uint8Array = new Uint8Array(0)
 
@@ -47,8 +47,7 @@ export class MessagePipe {
 
   #flush(): void {
     if (this.#length === 0) return
-    const bytes = this.#batch.subarray(0, this.#length)
-    this.#batch = Buffer.allocUnsafe(256 * messageBytes)
+    const bytes = new Uint8Array(this.#batch.subarray(0, this.#length))
     this.#length = 0
     this.#write(bytes)
   }

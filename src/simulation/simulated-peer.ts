@@ -1,0 +1,387 @@
+/**
+ * One peer of a simulated cluster: runs the real {@link RingPeer} on a simulated disk, clock and network, with the same meaning of effects
+ * as the driver in `store/`: what a step sends to its own peer is delivered before anything else, and the effects of a write wait until it
+ * is durable. It can end at any effect.
+ */
+import { Writer } from '../core/codec.ts'
+import type { PeerId, RequestId } from '../core/identifiers.ts'
+import { prng, type Prng } from '../core/prng.ts'
+import type { Effect, GetOutcome, ProtocolEvent, PutOutcome } from '../protocol/effect.ts'
+import type { GetCall } from '../protocol/get-coordinator.ts'
+import { encodeHello, judgeHello, type ClusterConfiguration } from '../protocol/hello.ts'
+import type { Instant } from '../protocol/instant.ts'
+import type { Message } from '../protocol/message.ts'
+import { readMessage, writeMessage } from '../protocol/message-codec.ts'
+import type { PutCall } from '../protocol/put-request.ts'
+import { RingPeer } from '../protocol/ring-peer.ts'
+import type { MemberRecord } from '../core/member-record.ts'
+import { simulatedSigner, simulatedVerifier } from './simulated-identity.ts'
+import type { Endpoint, SimulatedNetwork } from './simulated-network.ts'
+import type { SimulatedStorage, StorageAnswer } from './simulated-storage.ts'
+import { loadStoredState, type StoredState } from './stored-state.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** What a peer says about itself. */
+export interface PeerProfile {
+  /** @default 1 */
+  readonly weight?: number
+  /** @default true */
+  readonly durable?: boolean
+  readonly zone?: string
+  /** @default the protocol's default */
+  readonly keysMax?: number
+}
+
+/** Who watches a peer. */
+export interface PeerObserver {
+  sent(from: PeerId, to: PeerId, message: Message): void
+  reported(peer: PeerId, event: ProtocolEvent): void
+  noted(peer: PeerId, what: string): void
+  /** The protocol threw, or broke an invariant of its own. */
+  broke(peer: PeerId, error: unknown): void
+}
+
+export interface SimulatedPeerParts {
+  readonly peer: PeerId
+  readonly profile: PeerProfile
+  readonly configuration: ClusterConfiguration
+  readonly time: VirtualTime
+  readonly random: Prng
+  readonly network: SimulatedNetwork
+  readonly storage: SimulatedStorage
+  readonly observer: PeerObserver
+  readonly evictAfterMs: number
+}
+
+/** How a call ended; `undefined` when its peer ended first. */
+export type CallOutcome = GetOutcome | PutOutcome | undefined
+
+/** One run of the peer, from start to end. */
+interface Life {
+  readonly ringPeer: RingPeer
+  readonly calls: Map<number, (outcome: CallOutcome) => void>
+  readonly admitted: Map<PeerId, MemberRecord>
+  readonly following: ((now: Instant, effects: Effect[]) => void)[]
+  readonly session: string
+  stepping: boolean
+  wakeAtMs: number
+  lastCall: number
+}
+
+/** Milliseconds since 1970 at the start of every simulation. */
+const EPOCH_MS = 1_700_000_000_000
+
+export class SimulatedPeer implements Endpoint {
+  readonly peer: PeerId
+  readonly storage: SimulatedStorage
+  readonly #parts: SimulatedPeerParts
+  readonly #out = new Writer()
+  readonly #mayKnow: () => readonly PeerId[]
+  #life: Life | undefined
+  #lives = 0
+  #effectsUntilCrash = Number.POSITIVE_INFINITY
+  #pausedUntilMs = 0
+  /** Added to the wall clock. */
+  wallSkewMs = 0
+  /** Latest that a timer fires after its time. */
+  timerLatenessMs = 0
+
+  /** `mayKnow` answers the peers to join by. */
+  constructor(parts: SimulatedPeerParts, mayKnow: () => readonly PeerId[]) {
+    this.#parts = parts
+    this.peer = parts.peer
+    this.storage = parts.storage
+    this.#mayKnow = mayKnow
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== undefined
+  }
+
+  get isPaused(): boolean {
+    return this.#pausedUntilMs > this.#parts.time.nowMs
+  }
+
+  /** The protocol's state while the peer runs. */
+  get ringPeer(): RingPeer | undefined {
+    return this.#life?.ringPeer
+  }
+
+  /** Starts with what the storage holds. */
+  start(): void {
+    if (this.#life !== undefined) return
+    const { network, random, observer } = this.#parts
+    this.#lives += 1
+    const own = random.fork(`${this.peer}/${this.#lives}`)
+    const state = loadStoredState(this.storage, this.peer, own)
+    this.#life = {
+      ringPeer: this.#create(state, own),
+      calls: new Map(),
+      admitted: new Map(),
+      following: [],
+      session: own.uint32().toString(16).padStart(8, '0'),
+      stepping: false,
+      wakeAtMs: Number.POSITIVE_INFINITY,
+      lastCall: 0
+    }
+    observer.noted(this.peer, `starts, life ${this.#lives}, ${state.rows} rows, ${state.hintRows.length} hints`)
+    this.#step((peer, now, effects) => peer.start(now, effects))
+    network.attach(this)
+    this.#want([])
+  }
+
+  /** Ends at once, as if the power went. */
+  crash(unsynced: 'lost' | 'kept' | 'some' = 'some'): void {
+    if (this.#life === undefined) return
+    this.#parts.observer.noted(this.peer, 'crashes')
+    this.#end(false)
+    this.storage.crash(unsynced)
+  }
+
+  /** Ends in good order: what was written is kept, the others are told. */
+  stop(): void {
+    if (this.#life === undefined) return
+    this.#parts.observer.noted(this.peer, 'stops')
+    this.#end(true)
+    this.storage.crash('kept')
+  }
+
+  /** Crashes in the middle of a step, before the effect with this number from now (0 is the next). */
+  crashBeforeEffect(number: number): void {
+    this.#effectsUntilCrash = number
+  }
+
+  /** Does nothing for a while, then everything that came meanwhile. */
+  pause(forMs: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#parts.time.nowMs + forMs)
+    this.#parts.observer.noted(this.peer, `pauses for ${forMs} ms`)
+  }
+
+  get(call: GetCall, done: (outcome: CallOutcome) => void): void {
+    this.#call(done, (peer, number, now, effects) => peer.get(now, number, call, effects))
+  }
+
+  put(call: PutCall, done: (outcome: CallOutcome) => void): void {
+    this.#call(done, (peer, number, now, effects) => peer.put(now, number, call, effects))
+  }
+
+  leave(): void {
+    this.#parts.observer.noted(this.peer, 'leaves')
+    this.#step((peer, now, effects) => peer.leave(now, effects))
+  }
+
+  /** A request id that this peer has not used yet. */
+  nextRequest(counter: number): RequestId {
+    const replica = this.#life?.ringPeer.member?.replica ?? '0'.repeat(16)
+    return `${replica}${this.#life?.session ?? '00000000'}${counter.toString(16).padStart(8, '0')}` as RequestId
+  }
+
+  hello(): Uint8Array {
+    const member = this.#life?.ringPeer.member
+    return member === undefined ? new Uint8Array(0) : encodeHello(this.#parts.configuration, member)
+  }
+
+  admit(peer: PeerId, hello: Uint8Array): boolean {
+    const judged = judgeHello(this.#parts.configuration, peer, hello, simulatedVerifier)
+    if ('refusal' in judged) this.#parts.observer.noted(this.peer, `refuses ${peer}: ${judged.refusal.message}`)
+    else this.#life?.admitted.set(peer, judged.member)
+    return !('refusal' in judged)
+  }
+
+  connected(peer: PeerId): void {
+    this.#input(() => {
+      const member = this.#life?.admitted.get(peer)
+      this.#step((ringPeer, now, effects) => ringPeer.connected(now, peer, member, effects))
+    })
+  }
+
+  disconnected(peer: PeerId): void {
+    this.#input(() => this.#step((ringPeer, now, effects) => ringPeer.disconnected(now, peer, effects)))
+  }
+
+  frame(from: PeerId, frame: Uint8Array): void {
+    this.#input(() => {
+      const message = this.#read(frame)
+      if (message !== undefined) this.#step((ringPeer, now, effects) => ringPeer.receive(now, from, message, effects))
+    })
+  }
+
+  gossip(_from: PeerId, bytes: Uint8Array): void {
+    this.#input(() => this.#step((ringPeer, now, effects) => ringPeer.gossip(now, bytes.slice(), effects)))
+  }
+
+  /** A message that another peer of ours wrote: failing to read it is a mistake of the codec. */
+  #read(frame: Uint8Array): Message | undefined {
+    try {
+      return readMessage(frame.slice())
+    } catch (error) {
+      this.#parts.observer.broke(this.peer, error)
+      return undefined
+    }
+  }
+
+  #create(state: StoredState, random: Prng): RingPeer {
+    const { configuration, profile, evictAfterMs } = this.#parts
+    const { weight = 1, durable = true, zone, keysMax } = profile
+    const status = state.isNew && this.#mayKnow().length > 0 ? 'joining' : 'up'
+    return new RingPeer({
+      configuration,
+      signer: simulatedSigner(this.peer),
+      verifier: simulatedVerifier,
+      random: prng(random.uint32()),
+      own: { incarnation: state.incarnation, status, weight, durable, zone, replica: state.replica },
+      view: state.view,
+      evictAfterMs,
+      epochLease: state.epochLease,
+      settledRing: state.settledRing,
+      hintRows: state.hintRows,
+      rows: state.rows,
+      ...(keysMax === undefined ? {} : { keysMax })
+    })
+  }
+
+  #end(goodbye: boolean): void {
+    const { network } = this.#parts
+    const life = this.#life
+    this.#life = undefined
+    this.#effectsUntilCrash = Number.POSITIVE_INFINITY
+    this.#pausedUntilMs = 0
+    network.detach(this.peer, goodbye)
+    for (const done of life?.calls.values() ?? []) this.#parts.time.after(0, () => done(undefined))
+  }
+
+  #call(done: (outcome: CallOutcome) => void, begin: (peer: RingPeer, number: number, now: Instant, effects: Effect[]) => void): void {
+    const life = this.#life
+    if (life === undefined) return this.#parts.time.after(0, () => done(undefined))
+    life.lastCall += 1
+    const number = life.lastCall
+    life.calls.set(number, done)
+    this.#input(() => this.#step((peer, now, effects) => begin(peer, number, now, effects)))
+  }
+
+  /** Something reaches the peer: at once, or when its pause is over. */
+  #input(act: () => void): void {
+    const { time } = this.#parts
+    const life = this.#life
+    if (life === undefined) return
+    if (!this.isPaused) return act()
+    time.after(this.#pausedUntilMs - time.nowMs, () => {
+      if (this.#life === life) this.#input(act)
+    })
+  }
+
+  #step(step: (peer: RingPeer, now: Instant, effects: Effect[]) => unknown): void {
+    const life = this.#life
+    if (life === undefined) return
+    this.#stepOnce(life, (now, effects) => step(life.ringPeer, now, effects))
+    if (life.stepping) return
+    life.stepping = true
+    for (let next = life.following.shift(); next !== undefined; next = life.following.shift()) this.#stepOnce(life, next)
+    life.stepping = false
+    this.#schedule(life)
+  }
+
+  #stepOnce(life: Life, step: (now: Instant, effects: Effect[]) => unknown): void {
+    if (this.#life !== life) return
+    const effects: Effect[] = []
+    try {
+      step(this.#now(), effects)
+      for (const effect of effects) {
+        if (this.#life !== life) return
+        if (this.#effectsUntilCrash <= 0) return this.crash()
+        this.#effectsUntilCrash -= 1
+        this.#perform(life, effect)
+      }
+    } catch (error) {
+      this.#parts.observer.broke(this.peer, error)
+      this.crash()
+    }
+  }
+
+  #perform(life: Life, effect: Effect): void {
+    const { network, observer } = this.#parts
+    switch (effect.kind) {
+      case 'send':
+        return this.#send(life, effect)
+      case 'broadcast':
+        return network.publish(this.peer, effect.bytes)
+      case 'read':
+        return this.storage.read(effect.keys, this.#answering(life, (answer, peer, now, effects) => {
+          if (answer.ok) peer.loaded(now, effect.token, answer.value, effects)
+          else peer.failed(now, effect.token, answer.failure, effects)
+        }))
+      case 'scan':
+        return this.storage.scan(effect.prefix, effect.after, effect.limit, this.#answering(life, (answer, peer, now, effects) => {
+          if (answer.ok) peer.scanned(now, effect.token, answer.value, effects)
+          else peer.failed(now, effect.token, answer.failure, effects)
+        }))
+      case 'write':
+        return this.storage.write(effect.batch, this.#answering(life, (answer, peer, now, effects) => {
+          if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
+          effects.push(...effect.then)
+          peer.written(now, effect.token, effects)
+        }))
+      case 'settle':
+        return this.#settle(life, effect.call, effect.outcome)
+      case 'want':
+        return this.#want(effect.peers.map(({ peer }) => peer))
+      case 'report':
+        return observer.reported(this.peer, effect.event)
+    }
+  }
+
+  #answering<Value>(
+    life: Life,
+    take: (answer: StorageAnswer<Value>, peer: RingPeer, now: Instant, effects: Effect[]) => void
+  ): (answer: StorageAnswer<Value>) => void {
+    return answer => {
+      if (this.#life === life) this.#input(() => this.#step((peer, now, effects) => take(answer, peer, now, effects)))
+    }
+  }
+
+  #send(life: Life, { to, message }: Extract<Effect, { kind: 'send' }>): void {
+    const { network, observer } = this.#parts
+    observer.sent(this.peer, to, message)
+    if (to === this.peer) {
+      life.following.push((now, effects) => life.ringPeer.receive(now, to, message, effects))
+      return
+    }
+    this.#out.reset()
+    writeMessage(this.#out, message)
+    if (!network.send(this.peer, to, this.#out.finish())) {
+      life.following.push((now, effects) => life.ringPeer.unsent(now, to, message, effects))
+    }
+  }
+
+  #settle(life: Life, call: number, outcome: GetOutcome | PutOutcome): void {
+    const done = life.calls.get(call)
+    life.calls.delete(call)
+    if (done !== undefined) this.#parts.time.after(0, () => done(outcome))
+  }
+
+  #want(members: readonly PeerId[]): void {
+    this.#parts.network.want(this.peer, [...members, ...this.#mayKnow()])
+  }
+
+  #now(): Instant {
+    const ms = this.#parts.time.nowMs
+    return { ms, wallMs: Math.floor(EPOCH_MS + ms + this.wallSkewMs) }
+  }
+
+  /** Keeps one timer, for the earliest deadline. */
+  #schedule(life: Life): void {
+    if (this.#life !== life) return
+    const { time, random } = this.#parts
+    const deadlineMs = life.ringPeer.deadline()
+    if (deadlineMs >= life.wakeAtMs) return
+    life.wakeAtMs = deadlineMs
+    const lateMs = this.timerLatenessMs === 0 ? 0 : random.below(this.timerLatenessMs)
+    time.after(deadlineMs - time.nowMs + lateMs, () => {
+      if (this.#life !== life || life.wakeAtMs !== deadlineMs) return
+      this.#input(() => {
+        life.wakeAtMs = Number.POSITIVE_INFINITY
+        this.#step((peer, now, effects) => peer.wake(now, effects))
+      })
+    })
+  }
+}

@@ -1,0 +1,65 @@
+/** What a peer finds in its simulated storage when it starts: the same rows that `store/storage-state.ts` reads, at once. */
+import { toHex } from '../core/bytes.ts'
+import { decodeUtf8, encodeUtf8 } from '../core/codec.ts'
+import { isStoreError } from '../core/errors.ts'
+import type { PeerId, ReplicaId } from '../core/identifiers.ts'
+import { decodeMember } from '../core/member-record.ts'
+import { emptyView, type MembershipView } from '../core/membership-view.ts'
+import type { Prng } from '../core/prng.ts'
+import type { ScannedRow } from '../protocol/effect.ts'
+import { replicaIdKey } from '../protocol/membership.ts'
+import { decodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
+import { settledRingKey } from '../protocol/transfer.ts'
+import type { SimulatedStorage } from './simulated-storage.ts'
+
+export interface StoredState {
+  readonly replica: ReplicaId
+  readonly view: MembershipView
+  readonly epochLease: number
+  readonly settledRing: string
+  readonly hintRows: readonly ScannedRow[]
+  readonly rows: number
+  readonly incarnation: number
+  /** True when this storage has never been a member. */
+  readonly isNew: boolean
+}
+
+/** Loads the state of `peer`; a new storage gets a replica id, durably. */
+export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random: Prng): StoredState {
+  const view = loadView(storage)
+  const lease = storage.get(epochLeaseKey)
+  const own = view.get(peer)
+  return {
+    replica: (textOf(storage.get(replicaIdKey)) ?? makeReplicaId(storage, random)) as ReplicaId,
+    view,
+    epochLease: lease === undefined ? 1 : decodeNumber(lease),
+    settledRing: textOf(storage.get(settledRingKey)) ?? '',
+    hintRows: storage.rows(prefixes.hint),
+    rows: storage.rows(prefixes.row).length,
+    incarnation: own === undefined ? 1 : own.incarnation + 1,
+    isNew: own === undefined
+  }
+}
+
+function loadView(storage: SimulatedStorage): MembershipView {
+  let view = emptyView
+  for (const { value } of storage.rows(prefixes.member)) {
+    try {
+      view = view.with(decodeMember(value))
+    } catch (error) {
+      // A member that cannot be read is learnt again from the others.
+      if (!isStoreError(error)) throw error
+    }
+  }
+  return view
+}
+
+function makeReplicaId(storage: SimulatedStorage, random: Prng): string {
+  const replica = toHex(Uint8Array.from({ length: 8 }, () => random.below(256)))
+  storage.tamper({ type: 'put', key: replicaIdKey, value: encodeUtf8(replica) })
+  return replica
+}
+
+function textOf(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : decodeUtf8(bytes)
+}

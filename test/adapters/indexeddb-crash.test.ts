@@ -1,0 +1,132 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { chromium, type Browser, type Page } from 'playwright'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createServer, type ViteDevServer } from 'vite'
+import { prng } from '../../src/core/prng.ts'
+import { chromiumFlags, findBrowser } from '../setup/browser.ts'
+import type { CrashPage } from './crash-page.ts'
+
+declare const crashPage: CrashPage
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const PAGE = '<!doctype html><title>crash test</title><script type="module" src="/test/adapters/crash-page.ts"></script>'
+const ROUNDS = Number(process.env['DYNAMESH_BROWSER_CRASH_ROUNDS'] ?? 3)
+
+let place: string
+let server: ViteDevServer
+let address: string
+
+beforeAll(async () => {
+  place = await mkdtemp(join(tmpdir(), 'dynamesh-browser-crash-'))
+  server = await createServer({
+    root: ROOT,
+    configFile: false,
+    logLevel: 'error',
+    appType: 'custom',
+    cacheDir: join(place, 'vite'),
+    optimizeDeps: { include: ['idb'], entries: [] },
+    server: { host: '127.0.0.1', port: 0, hmr: false, ws: false, watch: null },
+    plugins: [{ name: 'crash-page', configureServer: ({ middlewares }) => void middlewares.use('/crash', servePage) }]
+  })
+  await server.listen()
+  const bound = server.httpServer?.address()
+  address = `http://127.0.0.1:${typeof bound === 'object' && bound !== null ? bound.port : 0}/crash`
+})
+
+afterAll(async () => {
+  await server.close()
+  await rm(place, { recursive: true, force: true, maxRetries: 5 })
+})
+
+function servePage(_request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader('content-type', 'text/html').end(PAGE)
+}
+
+/** A browser of its own, with its profile on the disk: an ordinary test context would keep its databases in memory. */
+interface RunningBrowser {
+  readonly process: ChildProcess
+  readonly browser: Browser
+  readonly page: Page
+}
+
+async function start(profile: string): Promise<RunningBrowser> {
+  const path = findBrowser()
+  if (path === undefined) throw new Error('there is no Chromium: run npm test, which installs one')
+  const flags = ['--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`, ...chromiumFlags, 'about:blank']
+  const process = spawn(path, flags, { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  const browser = await chromium.connectOverCDP(await debuggingAddress(process))
+  const page = await (browser.contexts()[0] ?? (await browser.newContext())).newPage()
+  await page.goto(address)
+  return { process, browser, page }
+}
+
+async function debuggingAddress(process: ChildProcess): Promise<string> {
+  if (process.stderr === null) throw new Error('the browser has no standard error')
+  for await (const line of createInterface({ input: process.stderr })) {
+    const match = /DevTools listening on (ws:\/\/\S+)/.exec(line)
+    if (match?.[1] !== undefined) return match[1]
+  }
+  throw new Error('the browser ended before it could be used')
+}
+
+/** Kills the browser and all that it started, at once. */
+async function kill({ process: child, browser }: RunningBrowser): Promise<void> {
+  const ended = new Promise(resolve => child.once('exit', resolve))
+  if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  await ended
+  await browser.close()
+}
+
+/** Writes in the page until `count` more numbers were acknowledged, and goes on writing. */
+async function writeUntil(page: Page, first: number, count: number, acknowledged: Set<number>): Promise<void> {
+  const limit = acknowledged.size + count
+  await new Promise<void>((resolve, reject) => {
+    const collect = (number: number): void => {
+      acknowledged.add(number)
+      if (acknowledged.size === limit) resolve()
+    }
+    const writing = page
+      .exposeFunction('acknowledged', collect)
+      .then(async () => page.evaluate(async from => crashPage.writeForever(from), first))
+    writing.catch(reject)
+  })
+}
+
+async function expectAllThere(page: Page, acknowledged: ReadonlySet<number>): Promise<void> {
+  const { numbers, isAccounted } = await page.evaluate(async () => crashPage.writtenNumbers())
+  const found = new Set(numbers)
+  expect([...acknowledged].filter(number => !found.has(number))).toEqual([])
+  expect(isAccounted).toBe(true)
+}
+
+test(
+  `a browser killed in the middle of writing keeps all that it acknowledged (${ROUNDS} rounds)`,
+  async () => {
+    const random = prng('browser crash')
+    const acknowledged = new Set<number>()
+    for (let round = 0; round < ROUNDS; round++) {
+      const writing = await start(join(place, 'killed'))
+      await writeUntil(writing.page, round * 1_000_000, 50 + random.below(500), acknowledged)
+      await kill(writing)
+      const reading = await start(join(place, 'killed'))
+      await expectAllThere(reading.page, acknowledged)
+      await kill(reading)
+    }
+  },
+  30_000 + ROUNDS * 20_000
+)
+
+test('a page that is reloaded while it writes opens its storage again and finds all that was acknowledged', async () => {
+  const running = await start(join(place, 'reloaded'))
+  const acknowledged = new Set<number>()
+  await writeUntil(running.page, 0, 100, acknowledged)
+  await running.page.reload()
+  await expectAllThere(running.page, acknowledged)
+  await kill(running)
+}, 60_000)

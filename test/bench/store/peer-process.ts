@@ -1,0 +1,38 @@
+/**
+ * One peer of the store benchmark: `peer-process.ts <folder> [address to join by]`. Says its address, then measures what it is told, until
+ * the parent process disconnects.
+ */
+import { createPeer, type Peer } from '../../../src/entry/nodejs.ts'
+import type { Measurement } from './processes.ts'
+import { sample, type Sample } from './sample.ts'
+
+const [storage = '', address = ''] = process.argv.slice(2)
+const peer = await createPeer({ cluster: 'bench', storage, listen: ['/ip4/127.0.0.1/tcp/0'], join: address === '' ? [] : [address] })
+process.on('message', message => void serve(peer, message as Measurement | 'ready'))
+process.once('disconnect', () => void peer.stop().then(() => process.exit(0)))
+process.send?.(peer.status().addresses[0])
+
+let keys = 0
+
+async function serve(to: Peer, message: Measurement | 'ready'): Promise<void> {
+  process.send?.(message === 'ready' ? await ready(to) : await measure(to, message))
+}
+
+/** Resolves once all three peers are up and can be reached. */
+async function ready(of: Peer): Promise<string> {
+  const isReady = (): boolean => of.members().filter(({ status, reachability }) => status === 'up' && reachability !== 'suspect' && reachability !== 'unknown').length === 3
+  await new Promise<void>(resolve => {
+    const check = (): void => (isReady() ? resolve() : undefined)
+    of.addEventListener('member:up', check)
+    of.addEventListener('member:reachable', check)
+    check()
+  })
+  return 'ready'
+}
+
+function measure(of: Peer, { operation, concurrency, durationMs, valueBytes }: Measurement): Promise<Sample> {
+  const value = new Uint8Array(valueBytes).fill(7)
+  const put = (): Promise<unknown> => of.put(`key:${keys++}`, undefined, value)
+  const get = (): Promise<unknown> => of.get(`key:${Math.floor(Math.random() * keys)}`)
+  return sample(concurrency, durationMs, operation === 'put' ? put : get)
+}
