@@ -37,9 +37,26 @@ export const commands: readonly Command[] = [
 
 /** Runs the program in this process and ends it. */
 export async function main(words: readonly string[]): Promise<void> {
-  const code = await runProgram(words, processTerminal())
+  const terminal = processTerminal()
+  watchSurprises(terminal, words.includes('--verbose'))
+  const code = await runProgram(words, terminal)
   await Promise.all([process.stdout, process.stderr].map(stream => new Promise<void>(resolve => stream.write('', () => resolve()))))
   process.exit(code)
+}
+
+/**
+ * What nobody awaited must not end in a stack trace, nor in the exit code of something else: an exception ends the process as an internal
+ * error, a rejected promise is told and a running peer goes on.
+ */
+function watchSurprises(terminal: Terminal, isVerbose: boolean): void {
+  const tell = (error: unknown): void => terminal.note(failureText('dynamesh', toStoreError(error), isVerbose))
+  process.on('unhandledRejection', tell)
+  process.on('uncaughtException', error => {
+    tell(error)
+    process.exit(exitCode.internal)
+  })
+  // Node.js prints its own warnings by a listener.
+  if (!isVerbose) process.removeAllListeners('warning')
 }
 
 /** Runs one command line; answers the exit code and never rejects. */

@@ -65,7 +65,6 @@ interface ErrorTable {
   ERR_NOT_ADMITTED: 'NotAdmittedError'
   ERR_CLUSTER_CONFIG_MISMATCH: 'ConfigError'
   ERR_CONFIG: 'ConfigError'
-  ERR_SECRET_WEAK: 'ConfigError'
   ERR_BOOTSTRAP_ADDR: 'ConfigError'
   ERR_LISTEN: 'ConfigError'
   ERR_NODE_VERSION: 'ConfigError'
@@ -127,7 +126,6 @@ const CODES: { readonly [Code in ErrorCode]: readonly [errorClass: ErrorTable[Co
   ERR_NOT_ADMITTED: ['NotAdmittedError', false],
   ERR_CLUSTER_CONFIG_MISMATCH: ['ConfigError', false],
   ERR_CONFIG: ['ConfigError', false],
-  ERR_SECRET_WEAK: ['ConfigError', false],
   ERR_BOOTSTRAP_ADDR: ['ConfigError', false],
   ERR_LISTEN: ['ConfigError', true],
   ERR_NODE_VERSION: ['ConfigError', false],

@@ -47,6 +47,11 @@ export function fail(tally: QuorumTally, peer: PeerId): QuorumTally {
   return { ...tally, pending: without(tally.pending, peer), failed: [...tally.failed, peer] }
 }
 
+/** True when `peer` was asked, whatever came of it. Answers of others are no answers. */
+export function wasAsked(tally: QuorumTally, peer: PeerId): boolean {
+  return tally.pending.includes(peer) || tally.acknowledged.includes(peer) || tally.failed.includes(peer)
+}
+
 export function verdict(tally: QuorumTally): QuorumVerdict {
   if (tally.acknowledged.length >= tally.needed) return 'reached'
   return tally.acknowledged.length + tally.pending.length >= tally.needed ? 'possible' : 'short'

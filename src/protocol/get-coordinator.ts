@@ -7,7 +7,7 @@
  */
 import { DeadlineQueue } from '../core/deadline-queue.ts'
 import type { PeerId } from '../core/identifiers.ts'
-import { acknowledge, ask, fail, quorumTally, type QuorumTally } from '../core/quorum-tally.ts'
+import { acknowledge, ask, fail, quorumTally, wasAsked, type QuorumTally } from '../core/quorum-tally.ts'
 import { emptyRecord, mergeRecords, type StoredRecord } from '../core/record.ts'
 import type { Effect } from './effect.ts'
 import type { FailureDetector } from './failure-detector.ts'
@@ -94,7 +94,7 @@ export class GetCoordinator {
 
   fetched(now: Instant, from: PeerId, message: Fetched, effects: Effect[]): void {
     const pending = this.#pending.get(message.id)
-    if (pending === undefined) return
+    if (pending === undefined || !wasAsked(pending.tally, from)) return
     if (message.status !== 'ok') return this.#gaveUp(now, pending, from, effects)
     pending.replies.set(from, message.record)
     pending.tally = acknowledge(pending.tally, from)

@@ -13,7 +13,7 @@ import { recordHash, valueBytes, type StoredRecord } from '../core/record.ts'
 import type { BatchOperation, Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
 import type { HandedOff, Handoff } from './message.ts'
-import type { Replica, RowChange, RowOperation } from './replica.ts'
+import type { Replica, RowOperation } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
 import { decodeNumber, encodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
@@ -26,6 +26,8 @@ interface Hint {
   readonly bytes: number
   /** True while it is being made over to today's owners. */
   moving: boolean
+  /** True while its deletion is on the way to the disk. */
+  released: boolean
 }
 
 interface Target {
@@ -57,6 +59,8 @@ export class HintedHandoff {
   readonly #targetsByKey = new Map<string, number>()
   readonly #deliveries = new Map<number, Delivery>()
   readonly #due = new DeadlineQueue<{ readonly target: PeerId; readonly delivery: number }>()
+  /** True when hints were noted since the last pump. */
+  #hasNews = false
 
   constructor(parts: HintedHandoffParts) {
     this.#parts = parts
@@ -86,6 +90,7 @@ export class HintedHandoff {
   /** Notes hints and returns their rows, to be written in one batch with the record. */
   store(targets: readonly PeerId[], key: Uint8Array, record: StoredRecord): readonly BatchOperation[] {
     if (targets.length === 0) return NOTHING
+    this.#hasNews = true
     const bytes = key.length + valueBytes(record) + 64
     return targets.map(target => {
       this.#note(target, key, bytes)
@@ -111,8 +116,14 @@ export class HintedHandoff {
     replica.change(now, key, operation, effects)
   }
 
+  /** Something became durable: if that was a hint, its target may be there already. */
+  pumpNews(now: Instant, effects: Effect[]): void {
+    if (this.#hasNews) this.pump(now, effects)
+  }
+
   /** Starts deliveries to all targets that can take one. */
   pump(now: Instant, effects: Effect[]): void {
+    this.#hasNews = false
     for (const [peer, target] of this.#targets) {
       if (target.hints.size === 0 || target.delivery !== undefined || target.pausedUntilMs > now.ms) continue
       this.#deliver(now, peer, target, effects)
@@ -178,6 +189,7 @@ export class HintedHandoff {
     let moved = 0
     for (const hint of target.hints.values()) {
       if (chosen.length >= hintBatchMax || moved >= hintBatchMax) break
+      if (hint.released) continue
       if (this.#isStray(peer, hint)) {
         moved += 1
         this.#readdress(now, peer, hint, effects)
@@ -217,27 +229,25 @@ export class HintedHandoff {
 
   /** The target holds durably what was sent: the hint goes, unless the copy says more by now. */
   #delivered(now: Instant, target: PeerId, sent: { readonly key: Uint8Array; readonly record: StoredRecord }, effects: Effect[]): void {
-    const { replica } = this.#parts
     const hash = recordHash(sent.record)
-    replica.change(
-      now,
-      sent.key,
-      {
-        from: undefined,
-        apply: (_now, row) => (row !== undefined && recordHash(row.record) !== hash ? { row, operations: [], then: [] } : this.#released(target, sent.key, row)),
-        fail: () => {
-          // The hint stays and is delivered again.
-        }
-      },
-      effects
-    )
+    const says = (row: LocalRow | undefined): boolean => row !== undefined && recordHash(row.record) !== hash
+    this.#parts.replica.change(now, sent.key, this.#release(target, sent.key, says), effects)
   }
 
-  #released(target: PeerId, key: Uint8Array, row: LocalRow | undefined): RowChange {
-    this.#forget(target, key)
-    const { routing } = this.#parts
-    const kept = ownersOf(routing, key).includes(routing.self) || this.#targetsByKey.has(toMapKey(key))
-    return { row: kept ? row : undefined, operations: [{ type: 'delete', key: hintKey(target, key) }], then: [reported('hint-delivered', target, key)] }
+  /** Deletes a hint, and where this peer is no owner the copy with its last hint; nothing while `stays`. A deletion that fails is tried again. */
+  #release(target: PeerId, key: Uint8Array, stays: (row: LocalRow | undefined) => boolean): RowOperation {
+    let released: Hint | undefined
+    return {
+      from: undefined,
+      apply: (_now, row) => {
+        if (stays(row)) return { row, operations: [], then: [] }
+        released = this.#mark(target, key)
+        const kept = ownersOf(this.#parts.routing, key).includes(this.#parts.routing.self) || this.#targetsByKey.has(toMapKey(key))
+        return { row: kept ? row : undefined, operations: [{ type: 'delete', key: hintKey(target, key) }], then: [reported('hint-delivered', target, key)] }
+      },
+      settled: () => this.#forget(target, released),
+      fail: now => this.#unmark(now, target, released)
+    }
   }
 
   /** True when the target owns the key no longer, and somebody else does. */
@@ -250,40 +260,31 @@ export class HintedHandoff {
   #readdress(now: Instant, target: PeerId, hint: Hint, effects: Effect[]): void {
     if (hint.moving) return
     hint.moving = true
+    let released: Hint | undefined
     const { replica, routing } = this.#parts
-    const owners = ownersOf(routing, hint.key).filter(owner => owner !== routing.self)
-    replica.change(
-      now,
-      hint.key,
-      {
-        from: undefined,
-        apply: (_now, row) => {
-          const rows = row === undefined ? [] : this.store(owners, hint.key, row.record)
-          this.#forget(target, hint.key)
-          return { row, operations: [...rows, { type: 'delete', key: hintKey(target, hint.key) }], then: [] }
-        },
-        settled: (at, out) => this.pump(at, out),
-        fail: () => {
-          hint.moving = false
-        }
+    const operation: RowOperation = {
+      from: undefined,
+      apply: (_now, row) => {
+        const owners = ownersOf(routing, hint.key).filter(owner => owner !== routing.self)
+        const rows = row === undefined ? [] : this.store(owners, hint.key, row.record)
+        released = row !== undefined && owners.includes(target) ? undefined : this.#mark(target, hint.key)
+        const gone: readonly BatchOperation[] = released === undefined ? [] : [{ type: 'delete', key: hintKey(target, hint.key) }]
+        return { row, operations: [...rows, ...gone], then: [] }
       },
-      effects
-    )
+      settled: (at, out) => {
+        this.#forget(target, released)
+        this.pump(at, out)
+      },
+      fail: at => {
+        hint.moving = false
+        this.#unmark(at, target, released)
+      }
+    }
+    replica.change(now, hint.key, operation, effects)
   }
 
   #drop(now: Instant, target: PeerId, key: Uint8Array, effects: Effect[]): void {
-    this.#parts.replica.change(
-      now,
-      key,
-      {
-        from: undefined,
-        apply: (_now, row) => (row === undefined ? this.#released(target, key, row) : { row, operations: [], then: [] }),
-        fail: () => {
-          // The hint stays and is looked at again.
-        }
-      },
-      effects
-    )
+    this.#parts.replica.change(now, key, this.#release(target, key, row => row !== undefined), effects)
   }
 
   #note(peer: PeerId, key: Uint8Array, bytes: number): void {
@@ -291,22 +292,45 @@ export class HintedHandoff {
     this.#targets.set(peer, target)
     const mapKey = toMapKey(key)
     const known = target.hints.get(mapKey)
-    if (known === undefined) this.#targetsByKey.set(mapKey, (this.#targetsByKey.get(mapKey) ?? 0) + 1)
-    target.hints.set(mapKey, { key, bytes, moving: false })
+    if (known === undefined || known.released) this.#count(mapKey, 1)
+    target.hints.set(mapKey, { key, bytes, moving: false, released: false })
     target.bytes += bytes - (known?.bytes ?? 0)
   }
 
-  #forget(peer: PeerId, key: Uint8Array): void {
+  /** Marks a hint whose deletion is on the way to the disk: it does not hold the copy here any more. */
+  #mark(peer: PeerId, key: Uint8Array): Hint | undefined {
+    const hint = this.#targets.get(peer)?.hints.get(toMapKey(key))
+    if (hint === undefined || hint.released) return undefined
+    hint.released = true
+    this.#count(toMapKey(key), -1)
+    return hint
+  }
+
+  /** The deletion failed, so the hint waits still. */
+  #unmark(now: Instant, peer: PeerId, hint: Hint | undefined): void {
+    if (hint === undefined || !this.#isCurrent(peer, hint)) return
+    hint.released = false
+    this.#count(toMapKey(hint.key), 1)
+    this.#pause(now, peer)
+  }
+
+  /** The deletion is durable. A hint for the same key that came meanwhile is another one, and stays. */
+  #forget(peer: PeerId, hint: Hint | undefined): void {
     const target = this.#targets.get(peer)
-    const mapKey = toMapKey(key)
-    const hint = target?.hints.get(mapKey)
-    if (target === undefined || hint === undefined) return
-    target.hints.delete(mapKey)
+    if (hint === undefined || target === undefined || !this.#isCurrent(peer, hint)) return
+    target.hints.delete(toMapKey(hint.key))
     target.bytes -= hint.bytes
-    const left = (this.#targetsByKey.get(mapKey) ?? 1) - 1
-    if (left > 0) this.#targetsByKey.set(mapKey, left)
-    else this.#targetsByKey.delete(mapKey)
     if (target.hints.size === 0 && target.delivery === undefined) this.#targets.delete(peer)
+  }
+
+  #isCurrent(peer: PeerId, hint: Hint): boolean {
+    return this.#targets.get(peer)?.hints.get(toMapKey(hint.key)) === hint
+  }
+
+  #count(mapKey: string, change: 1 | -1): void {
+    const targets = (this.#targetsByKey.get(mapKey) ?? 0) + change
+    if (targets > 0) this.#targetsByKey.set(mapKey, targets)
+    else this.#targetsByKey.delete(mapKey)
   }
 
   #finish(delivery: Delivery): void {

@@ -12,7 +12,7 @@ import { gossipPerSecondMax } from '../core/limits.ts'
 import { checkMember, decodeMember, encodeMember, evictionOf, publishableAddresses, signMember, type MemberRecord, type MemberSigner, type MemberStatus, type MemberVerifier } from '../core/member-record.ts'
 import { mergeMember, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
-import type { Effect, StorageClient } from './effect.ts'
+import type { Effect, StorageClient, StorageFailure } from './effect.ts'
 import type { Instant } from './instant.ts'
 import type { Message, ViewSummary } from './message.ts'
 import { memberKey, metaKey } from './storage-layout.ts'
@@ -67,6 +67,8 @@ export class Membership implements StorageClient {
   #heartbeatAtMs = Number.POSITIVE_INFINITY
   /** Members without a connection, and since when. */
   readonly #absentSinceMs = new Map<PeerId, number>()
+  /** What is told once a write is durable, by its token. */
+  readonly #told = new Map<number, readonly Effect[]>()
   #gossipSecond = 0
   #gossipCount = 0
 
@@ -163,7 +165,8 @@ export class Membership implements StorageClient {
     const evicted: MemberRecord[] = []
     for (const record of this.#view.all()) {
       const isPresent = connected.has(record.peerId) || record.peerId === this.#parts.signer.peerId
-      if (isPresent || record.durable || GONE.has(record.status)) {
+      const isMeantToStay = record.durable && record.status !== 'leaving'
+      if (isPresent || isMeantToStay || GONE.has(record.status)) {
         this.#absentSinceMs.delete(record.peerId)
         continue
       }
@@ -175,12 +178,14 @@ export class Membership implements StorageClient {
     for (const record of evicted) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
   }
 
-  written(): void {
-    // The view is kept for the next start; nothing waits for it but the broadcast that came with it.
+  written(_now: Instant, token: number, effects: Effect[]): void {
+    effects.push(...(this.#told.get(token) ?? []))
+    this.#told.delete(token)
   }
 
-  failed(): void {
-    // A view that could not be kept is learnt again from others after a restart.
+  /** What could not be kept is told all the same: after a restart it is learnt again from others. */
+  failed(now: Instant, token: number, _failure: StorageFailure, effects: Effect[]): void {
+    this.written(now, token, effects)
   }
 
   loaded(): void {
@@ -271,7 +276,9 @@ export class Membership implements StorageClient {
     for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
     told.push(...after)
     const identity = { type: 'put', key: replicaIdKey, value: encodeUtf8(replica) } as const
-    effects.push({ kind: 'write', batch: [identity, row(record)], then: told, token: tokens.take(this) })
+    const token = tokens.take(this)
+    this.#told.set(token, told)
+    effects.push({ kind: 'write', batch: [identity, row(record)], then: [], token })
     this.#parts.changed(now, [signer.peerId], effects)
   }
 

@@ -170,10 +170,11 @@ function writePutResult(out: Writer, message: PutResult): void {
   writePeers(out, 4, message.acknowledged)
   writePeers(out, 5, message.hinted)
   out.uint(6, message.siblings)
+  out.uint(7, message.n)
 }
 
 function readPutResult(reader: Reader): PutResult {
-  const message = { type: 'put-result' as const, id: 0, status: undefined as PutStatus | undefined, dot: undefined as Dot | undefined, acknowledged: [] as PeerId[], hinted: [] as PeerId[], siblings: 0 }
+  const message = { type: 'put-result' as const, id: 0, status: undefined as PutStatus | undefined, dot: undefined as Dot | undefined, acknowledged: [] as PeerId[], hinted: [] as PeerId[], siblings: 0, n: 0 }
   for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_PUT_RESULT)) {
     if (field === 1) message.id = reader.uint()
     else if (field === 2) message.status = STATUSES[reader.uint(STATUSES.length) - 1]
@@ -181,6 +182,7 @@ function readPutResult(reader: Reader): PutResult {
     else if (field === 4) pushPeer(message.acknowledged, reader)
     else if (field === 5) pushPeer(message.hinted, reader)
     else if (field === 6) message.siblings = reader.uint()
+    else if (field === 7) message.n = reader.uint(replicasMax)
     else reader.unknown(field)
   }
   const { status } = message

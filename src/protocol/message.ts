@@ -37,6 +37,8 @@ export interface PutResult {
   readonly acknowledged: readonly PeerId[]
   readonly hinted: readonly PeerId[]
   readonly siblings: number
+  /** Owners that the key had for the coordinator. */
+  readonly n: number
 }
 
 /** A record to be merged into the receiver's copy, and acknowledged when durable. */

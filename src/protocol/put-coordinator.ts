@@ -10,7 +10,7 @@ import { DeadlineQueue } from '../core/deadline-queue.ts'
 import type { Dot } from '../core/dot.ts'
 import type { PeerId, RequestId } from '../core/identifiers.ts'
 import { rememberedRequestsMax } from '../core/limits.ts'
-import { acknowledge, ask, fail, quorumTally, verdict, type QuorumTally } from '../core/quorum-tally.ts'
+import { acknowledge, ask, fail, quorumTally, verdict, wasAsked, type QuorumTally } from '../core/quorum-tally.ts'
 import { maximalSiblings, type StoredRecord } from '../core/record.ts'
 import type { Effect } from './effect.ts'
 import type { FailureDetector } from './failure-detector.ts'
@@ -44,6 +44,8 @@ export interface CoordinatedResult {
   readonly acknowledged: readonly PeerId[]
   readonly hinted: readonly PeerId[]
   readonly siblings: number
+  /** Owners that the key had for the coordinator; 0 when it did not get that far. */
+  readonly n: number
 }
 
 interface Coordination {
@@ -93,11 +95,12 @@ export class PutCoordinator {
   }
 
   start(now: Instant, put: CoordinatedPut, effects: Effect[]): void {
-    if (this.#joinEarlier(now, put, effects)) return
     const { routing, tokens, operations, replica } = this.#parts
     const ring = routing.ring()
     const partition = partitionOfKey(ring, put.key)
     const owners = ring.owners(partition)
+    const needed = Math.min(put.w, Math.max(owners.length, 1))
+    if (this.#joinEarlier(now, put, needed, effects)) return
     const coordination: Coordination = {
       id: tokens.next(),
       put,
@@ -105,7 +108,7 @@ export class PutCoordinator {
       owners,
       deadlineMs: now.ms + put.timeoutMs,
       waitUntilMs: now.ms + Math.min(waits.patienceMs, put.timeoutMs),
-      tally: quorumTally(Math.min(put.w, Math.max(owners.length, 1))),
+      tally: quorumTally(needed),
       dot: undefined,
       delta: undefined,
       siblings: 0,
@@ -125,7 +128,7 @@ export class PutCoordinator {
   /** A replica answered, this peer's own included. */
   replicated(now: Instant, from: PeerId, message: Replicated, effects: Effect[]): void {
     const coordination = this.#active.get(message.id)
-    if (coordination === undefined) return
+    if (coordination === undefined || !wasAsked(coordination.tally, from)) return
     if (message.status !== 'ok') return this.#gaveUp(now, coordination, from, effects)
     coordination.tally = acknowledge(coordination.tally, from)
     if (from === this.#parts.routing.self) this.#replicate(now, coordination, effects)
@@ -169,13 +172,17 @@ export class PutCoordinator {
     }
   }
 
-  /** A request that is under way or was acknowledged here before is answered, not repeated. */
-  #joinEarlier(now: Instant, put: CoordinatedPut, effects: Effect[]): boolean {
+  /**
+   * A request that is under way or was acknowledged here before is answered, not repeated. A retry that asks for more, or for less, than the
+   * first runs by itself: it finds the same dot, and counts its own acknowledgements.
+   */
+  #joinEarlier(now: Instant, put: CoordinatedPut, needed: number, effects: Effect[]): boolean {
     const remembered = this.#remembered.get(put.request)
     const underway = this.#byRequest.get(put.request)
-    if (remembered !== undefined) put.done(now, remembered, effects)
-    else if (underway !== undefined && !underway.settled) underway.done.push(put.done)
-    return remembered !== undefined || (underway !== undefined && !underway.settled)
+    if (remembered !== undefined && remembered.acknowledged.length >= needed) put.done(now, remembered, effects)
+    else if (underway !== undefined && !underway.settled && underway.tally.needed === needed) underway.done.push(put.done)
+    else return false
+    return true
   }
 
   #remember(request: RequestId, result: CoordinatedResult): void {
@@ -250,8 +257,9 @@ export class PutCoordinator {
   }
 
   #send(now: Instant, coordination: Coordination, peer: PeerId, effects: Effect[]): void {
-    const { id, put, delta } = coordination
-    if (delta === undefined) return
+    const { id, put, delta, tally } = coordination
+    // What is not durable here must not be known elsewhere: after a failed write the same dot is minted again.
+    if (delta === undefined || !tally.acknowledged.includes(this.#parts.routing.self)) return
     coordination.tally = ask(coordination.tally, peer)
     coordination.sentAtMs.set(peer, now.ms)
     this.#due.add(Math.min(now.ms + waits.patienceMs, coordination.deadlineMs), { id, peer })
@@ -312,7 +320,7 @@ export class PutCoordinator {
     coordination.settled = true
     const { tally, owners, dot, siblings } = coordination
     const hinted = tally.acknowledged.filter(peer => !owners.includes(peer))
-    const result = { status, dot, acknowledged: tally.acknowledged, hinted, siblings }
+    const result = { status, dot, acknowledged: tally.acknowledged, hinted, siblings, n: owners.length }
     if (status === 'ok') this.#remember(coordination.put.request, result)
     for (const done of coordination.done.splice(0)) done(now, result, effects)
     if (dot === undefined) this.#end(coordination)

@@ -13,7 +13,7 @@ import type { FailureDetector } from './failure-detector.ts'
 import type { Instant } from './instant.ts'
 import type { ForwardPut, PutResult, PutStatus } from './message.ts'
 import type { CoordinatedResult, PutCoordinator } from './put-coordinator.ts'
-import { firstReachable, partitionOfKey, waits, type Routing } from './routing.ts'
+import { firstReachable, ownersOf, partitionOfKey, waits, type Routing } from './routing.ts'
 import type { Tokens } from './tokens.ts'
 
 /** What a caller asks for. */
@@ -210,17 +210,18 @@ export class PutRequests {
   #fail(pending: PendingPut, effects: Effect[]): void {
     const mayHaveHappened = this.#uncertain(pending)
     this.#forget(pending)
-    this.#settle(pending, { status: pending.refusal, dot: undefined, acknowledged: [], hinted: [], siblings: 0, coordinator: undefined }, mayHaveHappened, effects)
+    this.#settle(pending, { status: pending.refusal, dot: undefined, acknowledged: [], hinted: [], siblings: 0, n: 0, coordinator: undefined }, mayHaveHappened, effects)
   }
 
   #settle(pending: PendingPut, result: CoordinatedResult & { readonly coordinator: PeerId | undefined }, mayHaveHappened: boolean, effects: Effect[]): void {
-    const ring = this.#parts.routing.ring()
-    const n = ring.owners(partitionOfKey(ring, pending.put.key)).length
     const { request, w } = pending.put
+    const { status, dot, coordinator, acknowledged, hinted, siblings } = result
+    // The coordinator counted by its own ring, which may differ from this peer's by now.
+    const n = result.n > 0 ? result.n : ownersOf(this.#parts.routing, pending.put.key).length
     effects.push({
       kind: 'settle',
       call: pending.call,
-      outcome: { kind: 'put', mayHaveHappened, request, w: Math.min(w, Math.max(n, 1)), n, ...result }
+      outcome: { kind: 'put', status, mayHaveHappened, dot, coordinator, acknowledged, hinted, siblings, request, w: Math.min(w, Math.max(n, 1)), n }
     })
   }
 

@@ -106,7 +106,7 @@ export class ReplicaServer {
     const { routing, coordinator } = this.#parts
     const { id } = message
     const isMember = routing.ring().members.some(member => member.peerId === routing.self)
-    if (!isMember) return reply(effects, from, { type: 'put-result', id, status: 'not-owner', dot: undefined, acknowledged: [], hinted: [], siblings: 0 })
+    if (!isMember) return reply(effects, from, { type: 'put-result', id, status: 'not-owner', dot: undefined, acknowledged: [], hinted: [], siblings: 0, n: 0 })
     coordinator.start(now, { ...message, from, done: (_now, result, out) => reply(out, from, { type: 'put-result', id, ...result }) }, effects)
   }
 }

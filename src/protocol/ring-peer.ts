@@ -5,7 +5,6 @@
  */
 import { isStoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
-import { requestsInFlightMax } from '../core/limits.ts'
 import type { MemberRecord, MemberStatus } from '../core/member-record.ts'
 import { ringMembers, type MembershipView } from '../core/membership-view.ts'
 import { createRing, type Ring } from '../core/ring.ts'
@@ -44,7 +43,7 @@ export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verif
 export class RingPeer implements Machine, StorageClient, Routing {
   readonly self: PeerId
   readonly #configuration: ClusterConfiguration
-  readonly #tokens = new Tokens()
+  readonly #tokens: Tokens
   readonly #detector: FailureDetector
   readonly #replica: Replica
   readonly #server: ReplicaServer
@@ -59,10 +58,13 @@ export class RingPeer implements Machine, StorageClient, Routing {
   #ring: Ring
   #ringMembers = ''
   #leaving = false
+  /** True once the reachable members know that this peer is leaving. */
+  #dismissed = false
 
   constructor(options: RingPeerOptions) {
     const { configuration, signer, own } = options
     this.self = signer.peerId
+    this.#tokens = new Tokens(options.random.fork('tokens').uint32())
     this.#configuration = configuration
     this.#detector = new FailureDetector(this.#tokens, (now, peer, reachable, effects) => this.#reachability(now, peer, reachable, effects))
     this.#replica = new Replica(this.#tokens)
@@ -80,7 +82,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
         ...parts,
         hints: this.#hints,
         reachableMembers: () => this.#ring.members.map(({ peerId }) => peerId).filter(peer => peer !== this.self && this.isReachable(peer)),
-        complete: (now, effects) => this.#membership.setStatus(now, 'up', effects)
+        complete: (now, effects) => this.#agreedByAll(now, effects)
       },
       options.settledRing
     )
@@ -118,17 +120,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#puts.abandon(call)
   }
 
-  /** True while one more request of a caller is within the bound. */
-  hasCapacity(): boolean {
-    return this.#gets.active + this.#puts.active < requestsInFlightMax
-  }
-
   receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
     if (from !== this.self) this.#detector.heard(now, from, effects)
     try {
       this.#dispatch(now, from, message, effects)
     } catch (error) {
-      if (!isStoreError(error)) throw error
+      if (!isStoreError(error) || error.code === 'ERR_INTERNAL') throw error
       effects.push({ kind: 'report', event: { type: 'counted', name: `refused.${error.code}` } })
     }
   }
@@ -159,10 +156,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#membership.setAddresses(now, addresses, effects)
   }
 
-  /** Begins to leave: reported as `left` once every copy has found its owners. */
+  /** Begins to leave: reported as `left` once all reachable members know the ring without this peer and every copy has found its owners. */
   leave(now: Instant, effects: Effect[]): void {
     this.#leaving = true
     this.#membership.setStatus(now, 'leaving', effects)
+    this.#transfer.awaitCompletion(now, effects)
     this.#finishLeaving(now, effects)
   }
 
@@ -188,6 +186,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   written(now: Instant, token: number, effects: Effect[]): void {
     this.#tokens.release(token).written(now, token, effects)
+    this.#hints.pumpNews(now, effects)
     this.#transfer.answerAskers(effects)
     if (this.#leaving) this.#finishLeaving(now, effects)
   }
@@ -307,11 +306,18 @@ export class RingPeer implements Machine, StorageClient, Routing {
     effects.push({ kind: 'report', event: { type: 'rolled-back' } })
   }
 
+  /** All reachable members have the same ring as this peer, and have given it what it owns. */
+  #agreedByAll(now: Instant, effects: Effect[]): void {
+    if (this.#leaving) this.#dismissed = true
+    else if (this.status === 'joining') this.#membership.setStatus(now, 'up', effects)
+    this.#finishLeaving(now, effects)
+  }
+
   /** Left when every copy was given away, or there is nobody to give it to. */
   #finishLeaving(now: Instant, effects: Effect[]): void {
     if (!this.#leaving || this.#transfer.running) return
     const alone = this.#ring.members.length === 0
-    if (!alone && (this.#hints.waiting().length > 0 || this.#putCoordinator.active > 0)) return
+    if (!alone && (!this.#dismissed || this.#hints.waiting().length > 0 || this.#putCoordinator.active > 0)) return
     this.#leaving = false
     this.#membership.setStatus(now, 'left', effects, [{ kind: 'report', event: { type: 'left' } }])
   }

@@ -2,9 +2,20 @@
 import { assert } from '../core/errors.ts'
 import type { StorageClient } from './effect.ts'
 
+/** Numbers that one life of a peer can use up before it meets those of another. */
+const perLife = 0x10_0000
+
 export class Tokens {
-  #last = 0
+  #last: number
   readonly #clients = new Map<number, StorageClient>()
+
+  /**
+   * `life` (32 random bits) sets apart the numbers of different runs of a peer: an answer to a request of an earlier run must not look like
+   * one to a request of this run.
+   */
+  constructor(life: number) {
+    this.#last = life * perLife
+  }
 
   /** A fresh number, never 0. */
   next(): number {

@@ -192,8 +192,8 @@ export class Faults {
         peer.crash()
         return this.#later(() => this.#start(peer))
       case 'crash-mid-step':
-        peer.crashBeforeEffect(this.#random.below(40))
-        return this.#later(() => this.#start(peer))
+        peer.crashBeforeEffect(this.#random.below(40), () => this.#later(() => this.#start(peer)))
+        return true
       case 'crash-loop':
         this.#crashLoop(peer, 2 + this.#random.below(4))
         return true

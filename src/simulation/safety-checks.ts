@@ -14,11 +14,13 @@ import { decodeRow, keyOfRow } from '../protocol/storage-layout.ts'
 import type { CausalHistory } from './causal-history.ts'
 import type { PutAnswer } from './cluster.ts'
 
+const PROBLEMS_MAX = 20
 const ROW = 'r'.charCodeAt(0)
 
 export class SafetyChecks {
   readonly problems: string[] = []
   readonly #history: CausalHistory
+  readonly #found: (problem: string) => void
   readonly #requestByDot = new Map<string, RequestId>()
   readonly #dotByRequest = new Map<RequestId, string>()
   /** Requests that were coordinated more than once. */
@@ -27,8 +29,10 @@ export class SafetyChecks {
   /** Values shown beside a newer one because their request was coordinated twice: allowed, and rare. */
   repeatedShown = 0
 
-  constructor(history: CausalHistory) {
+  /** `found` hears of each problem as it is found. */
+  constructor(history: CausalHistory, found: (problem: string) => void = () => undefined) {
     this.#history = history
+    this.#found = found
   }
 
   /** A record was seen anywhere. */
@@ -98,12 +102,14 @@ export class SafetyChecks {
     const requests = [...new Set(record.siblings.map(({ request }) => request))]
     for (const request of this.#history.superseded(requests)) {
       if (this.#repeated.has(request)) this.repeatedShown += 1
-      else this.#problem(`${what} a false sibling: ${this.#history.get(request)?.value ?? 'deleted'} was seen by the writer of another value shown`)
+      else this.#problem(`${what} a false sibling: ${this.#history.get(request)?.value ?? 'deleted'} (${request}) was seen by the writer of another value shown`)
     }
   }
 
   #problem(text: string): void {
-    if (this.problems.length < 20) this.problems.push(text)
+    if (this.problems.length >= PROBLEMS_MAX) return
+    this.problems.push(text)
+    this.#found(text)
   }
 }
 

@@ -65,7 +65,7 @@ class Simulation {
   readonly #random: Prng
   readonly #cluster: Cluster
   readonly #history = new CausalHistory()
-  readonly #checks = new SafetyChecks(this.#history)
+  readonly #checks = new SafetyChecks(this.#history, problem => this.#cluster.trace.add(this.#cluster.time.nowMs, '', `PROBLEM ${problem}`))
   readonly #workload: Workload
   readonly #faults: Faults
   readonly #problems: string[] = []

@@ -79,11 +79,12 @@ export class SimulatedNetwork {
     this.#dialAll()
   }
 
-  /** A peer ends: the others notice at once (`goodbye`), or some time later. */
+  /** A peer ends: the others hear its goodbye, or notice some time later. */
   detach(peer: PeerId, goodbye: boolean): void {
     this.#endpoints.delete(peer)
     this.#open.delete(peer)
-    for (const other of this.#endpoints.keys()) if (this.#isOpen(other, peer)) this.#noticeLater(other, peer, goodbye ? 0 : this.quality.detectionMs)
+    const { delayMaxMs, detectionMs } = this.quality
+    for (const other of this.#endpoints.keys()) if (this.#isOpen(other, peer)) this.#noticeLater(other, peer, goodbye ? delayMaxMs : detectionMs)
   }
 
   /** Replaces the peers that `peer` keeps connections to. */

@@ -80,6 +80,7 @@ export class SimulatedPeer implements Endpoint {
   #life: Life | undefined
   #lives = 0
   #effectsUntilCrash = Number.POSITIVE_INFINITY
+  #crashedMidStep: () => void = () => undefined
   #pausedUntilMs = 0
   /** Added to the wall clock. */
   wallSkewMs = 0
@@ -125,9 +126,9 @@ export class SimulatedPeer implements Endpoint {
       lastCall: 0
     }
     observer.noted(this.peer, `starts, life ${this.#lives}, ${state.rows} rows, ${state.hintRows.length} hints`)
+    this.#want([])
     this.#step((peer, now, effects) => peer.start(now, effects))
     network.attach(this)
-    this.#want([])
   }
 
   /** Ends at once, as if the power went. */
@@ -146,9 +147,10 @@ export class SimulatedPeer implements Endpoint {
     this.storage.crash('kept')
   }
 
-  /** Crashes in the middle of a step, before the effect with this number from now (0 is the next). */
-  crashBeforeEffect(number: number): void {
+  /** Crashes in the middle of a step, before the effect with this number from now (0 is the next); then calls `crashed`. */
+  crashBeforeEffect(number: number, crashed: () => void = () => undefined): void {
     this.#effectsUntilCrash = number
+    this.#crashedMidStep = crashed
   }
 
   /** Does nothing for a while, then everything that came meanwhile. */
@@ -288,7 +290,7 @@ export class SimulatedPeer implements Endpoint {
       step(this.#now(), effects)
       for (const effect of effects) {
         if (this.#life !== life) return
-        if (this.#effectsUntilCrash <= 0) return this.crash()
+        if (this.#effectsUntilCrash <= 0) return this.#crashMidStep()
         this.#effectsUntilCrash -= 1
         this.#perform(life, effect)
       }
@@ -296,6 +298,11 @@ export class SimulatedPeer implements Endpoint {
       this.#parts.observer.broke(this.peer, error)
       this.crash()
     }
+  }
+
+  #crashMidStep(): void {
+    this.crash()
+    this.#crashedMidStep()
   }
 
   #perform(life: Life, effect: Effect): void {

@@ -264,7 +264,7 @@ export interface CollectionOptions<Value> {
 export interface Collection<Value> {
   get(id: string, options?: GetOptions): Promise<{ readonly value: Value | undefined; readonly values: readonly Value[]; readonly context: Uint8Array }>
   put(id: string, context: ContextInput, value: Value, options?: PutOptions): Promise<PutResult>
-  /** Reads, merges siblings, applies `change`, writes. Retried when another write came in between. */
+  /** Reads, merges siblings, applies `change` once, writes. When another write came in between, the siblings are read and merged again. */
   update(id: string, change: (value: Value | undefined) => Value, options?: UpdateOptions): Promise<PutResult>
   delete(id: string, context: ContextInput, options?: DeleteOptions): Promise<DeleteResult>
   watch(id: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<{ readonly value: Value | undefined; readonly values: readonly Value[]; readonly context: Uint8Array }>
@@ -277,7 +277,10 @@ export interface Peer {
   readonly cluster: string
   get(key: KeyInput, options?: GetOptions): Promise<GetResult>
   put(key: KeyInput, context: ContextInput, value: ValueInput, options?: PutOptions): Promise<PutResult>
-  /** Reads, gives the values to `change`, writes its answer; an answer of `undefined` deletes. Repeated while siblings remain. */
+  /**
+   * Reads, gives the values to `change`, writes its answer; an answer of `undefined` deletes. Repeated, with the answer among the values, while
+   * another write comes in between: `change` must be able to take its own answer (add to a set, not to a number).
+   */
   update(key: KeyInput, change: (values: readonly Uint8Array[]) => ValueInput | undefined, options?: UpdateOptions): Promise<PutResult>
   delete(key: KeyInput, context: ContextInput, options?: DeleteOptions): Promise<DeleteResult>
   /** The key's siblings now and after every change that this peer learns of. */

@@ -15,7 +15,7 @@ import { Calls } from './calls.ts'
 import { counters } from './counters.ts'
 import { Driver } from './driver.ts'
 import { LocalPeer } from './local-peer.ts'
-import { checkAddresses, checkPeerOptions, type CheckedPeerOptions } from './options.ts'
+import { checkPeerOptions, sortAddresses, type CheckedPeerOptions } from './options.ts'
 import { PeerEventEmitter } from './peer-events.ts'
 import { memberOf, ringInfo } from './peer-view.ts'
 import type { JoiningNetwork, Platform } from './platform.ts'
@@ -35,7 +35,8 @@ export async function createPeerOn(platform: Platform, options: unknown): Promis
   try {
     return await startPeer(platform, checked, storage)
   } catch (error) {
-    await storage.close()
+    // What went wrong first is what the caller must hear of.
+    await storage.close().catch(() => undefined)
     throw error
   }
 }
@@ -48,13 +49,16 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
   const events = new PeerEventEmitter()
   const watchers = new Map<string, Set<() => void>>()
   const ringPeer = createRingPeer(platform, options, configuration, state)
-  const problems = checkAddresses(platform, 'join', options.join)
+  const { usable: join, problems } = sortAddresses(platform, options.join)
   for (const problem of problems) logger.warn('an address to join by cannot be used', { problem })
-  const join = options.join.filter(address => platform.checkAddress(address) === undefined)
   const network = platform.network({ seed: state.seed, cluster, listen: options.listen, announce: options.announce, relay: options.relay, join, logger, metrics })
   const calls = new Calls(call => ringPeer.abandon(call))
   const report = reporter({ ringPeer, network, events, metrics, watchers, options })
-  const driver = new Driver({ peer: ringPeer, storage, network, clock: platform.clock, metrics, report, settle: (call, outcome) => calls.settle(call, outcome) })
+  const broke = (error: StoreError): void => {
+    logger.warn('something inside dynamesh failed', { code: error.code, message: error.message, stack: error.cause instanceof Error ? error.cause.stack : error.stack })
+    events.emit('error', { code: error.code, message: error.message, outcome: error.outcome })
+  }
+  const driver = new Driver({ peer: ringPeer, storage, network, clock: platform.clock, metrics, report, broke, settle: (call, outcome) => calls.settle(call, outcome) })
   driver.step((now, effects) => ringPeer.start(now, effects))
   try {
     await network.start(handlers({ platform, configuration, ringPeer, network, driver, events, metrics, options }))
@@ -186,6 +190,11 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
     statuses.set(peer, info.status)
     events.emit(`member:${info.status}`, info)
   }
+  const rolledBack = (): void => {
+    const message = 'This storage is older than what others know of this peer (restored from a backup, or copied): it goes on under a new replica id.'
+    options.logger.warn(message)
+    events.emit('error', { code: 'ERR_STORE_ROLLED_BACK', message, outcome: 'none' })
+  }
   const keyChanged = (key: Uint8Array): void => {
     if (watchers.size > 0) for (const changed of watchers.get(toMapKey(key)) ?? []) changed()
     if (events.hears('key:changed')) events.emit('key:changed', { key: key.slice() })
@@ -218,7 +227,7 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
         if (event.code === 'ERR_QUOTA') return events.emit('storage:full', { message: 'The storage is full: writes are refused until something is deleted.' })
         return event.code === 'ERR_RECORD_CORRUPT' ? events.emit('storage:corrupt', { message: 'A stored row was damaged: it is treated as lost and refilled from other owners.' }) : undefined
       case 'rolled-back':
-        return options.logger.warn('this storage was used by a later life of this peer: its replica id was replaced')
+        return rolledBack()
       case 'left':
         hasLeft = true
         return memberChanged(ringPeer.self)

@@ -16,6 +16,7 @@ import type { Effect, GetOutcome, ProtocolEvent, PutOutcome, StorageFailure } fr
 import type { Instant } from '../protocol/instant.ts'
 import { readMessage, writeMessage } from '../protocol/message-codec.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
+import { intactRows } from './intact-rows.ts'
 import type { JoiningNetwork } from './platform.ts'
 import { reasonOf } from './text.ts'
 
@@ -177,7 +178,7 @@ export class Driver {
     const rows = await this.#attempt(async () => {
       const found: StorageRow[] = []
       const range = after === undefined ? { prefix, limit } : { prefix, after, limit }
-      for await (const row of this.#parts.storage.scan(range)) found.push(row)
+      for await (const row of intactRows(this.#parts.storage, range, () => this.#parts.metrics.count('storage.damaged-rows'))) found.push(row)
       return found
     })
     this.step((now, effects) => {

@@ -80,7 +80,6 @@ function copied(input: string | Uint8Array): Uint8Array {
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const typedArrayName: (this: unknown) => unknown = getterOf(Symbol.toStringTag)
 const lengthOf: (this: unknown) => unknown = getterOf('length')
-const bufferOf: (this: unknown) => unknown = getterOf('buffer')
 
 function getterOf(name: PropertyKey): (this: unknown) => unknown {
   return Object.getOwnPropertyDescriptor(typedArray, name)?.get as (this: unknown) => unknown
@@ -90,8 +89,7 @@ function getterOf(name: PropertyKey): (this: unknown) => unknown {
 function isDetached(view: Uint8Array): boolean {
   if (lengthOf.call(view) !== 0) return false
   try {
-    // Only a live buffer can be viewed.
-    return new Uint8Array(bufferOf.call(view) as ArrayBuffer).length < 0 || new Uint8Array(view).length < 0
+    return new Uint8Array(view).length !== 0
   } catch {
     return true
   }

@@ -1,7 +1,6 @@
 /** The options of a peer and of its requests: read once, checked once, all problems reported together. */
-import { StoreError } from '../core/errors.ts'
 import type { RequestId } from '../core/identifiers.ts'
-import { evictAfterMsDefault, keysMaxDefault, nameBytesMax, partitionsMax, partitionsMin, replicasMax, timeoutMsMax, weightMax } from '../core/limits.ts'
+import { evictAfterMsDefault, joinAddressesMax, keysMaxDefault, nameBytesMax, partitionsMax, partitionsMin, replicasMax, timeoutMsMax, weightMax } from '../core/limits.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Storage } from '../ports/storage.ts'
 import { OptionReader } from './option-reader.ts'
@@ -60,7 +59,7 @@ const silent: Logger = { debug: () => undefined, info: () => undefined, warn: ()
  * first problem, with all problems in message and details
  */
 export function checkPeerOptions(platform: Platform, options: unknown): CheckedPeerOptions {
-  const reader = new OptionReader('createPeer options', options ?? {}, PEER_OPTIONS)
+  const reader = new OptionReader('createPeer options', options === undefined ? {} : options, PEER_OPTIONS)
   const { defaults } = platform
   if (reader.get('cluster') === undefined) reader.problem('ERR_OPTIONS', 'cluster is missing: name the cluster')
   const replicas = reader.integer('replicas', 3, 1, replicasMax)
@@ -81,6 +80,7 @@ export function checkPeerOptions(platform: Platform, options: unknown): CheckedP
     relay: reader.boolean('relay', defaults.relay),
     storageBytesMax: storageBytesOption(reader, defaults.storageBytesMax),
     keysMax: reader.integer('keysMax', keysMaxDefault, 1, Number.MAX_SAFE_INTEGER),
+    evictAfterMs: reader.integer('evictAfterMs', evictAfterMsDefault, 1000, Number.MAX_SAFE_INTEGER),
     logger: loggerOption(reader)
   }
   const { usable, problems } = sortAddresses(platform, checked.join)

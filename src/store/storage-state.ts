@@ -14,6 +14,7 @@ import type { ClusterConfiguration } from '../protocol/hello.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
 import { decodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
+import { intactRows } from './intact-rows.ts'
 import { utf8 } from './text.ts'
 
 export interface StorageState {
@@ -31,12 +32,14 @@ const seedKey = metaKey('seed')
 const clusterKey = metaKey('cluster')
 
 /**
- * Loads the state of an open storage; a new one gets a key pair, a replica id and its cluster, durably.
+ * Loads the state of an open storage; a new one gets a key pair, a replica id and its cluster, durably. A storage that lost some of its memory
+ * gets a new replica id: it might mint again what it has forgotten. Rows that are damaged are left out: they count as lost.
  *
  * @throws `ERR_STORE_CLUSTER` when the storage belongs to another cluster or configuration
  */
 export async function loadStorageState(storage: Storage, configuration: ClusterConfiguration, random: Random): Promise<StorageState> {
-  const [seed, replica, cluster, lease, settled] = await storage.read([seedKey, replicaIdKey, clusterKey, epochLeaseKey, settledRingKey])
+  const [seed, cluster] = await storage.read([seedKey, clusterKey])
+  const memory = await loadMemory(storage)
   const made: StorageOperation[] = []
   const keep = (key: Uint8Array, value: Uint8Array): Uint8Array => {
     made.push({ type: 'put', key, value })
@@ -46,15 +49,31 @@ export async function loadStorageState(storage: Storage, configuration: ClusterC
   checkCluster(cluster ?? keep(clusterKey, description), configuration)
   const state = {
     seed: seed ?? keep(seedKey, random.bytes(32)),
-    replica: textOf(replica ?? keep(replicaIdKey, utf8(toHex(random.bytes(8))))) as ReplicaId,
+    replica: textOf(memory.replica ?? keep(replicaIdKey, utf8(toHex(random.bytes(8))))) as ReplicaId,
     view: await loadView(storage),
-    epochLease: lease === undefined ? 1 : decodeNumber(lease),
-    settledRing: settled === undefined ? '' : textOf(settled),
-    hintRows: await collect(storage.scan({ prefix: prefixes.hint })),
+    epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
+    settledRing: memory.settled === undefined ? '' : textOf(memory.settled),
+    hintRows: await collect(intactRows(storage, { prefix: prefixes.hint }, ignore)),
     rows: await countRows(storage)
   }
   if (made.length > 0) await storage.write(made)
   return state
+}
+
+/** What the storage remembers of its own doings; nothing, once a part of it was lost. */
+async function loadMemory(storage: Storage): Promise<{ readonly replica?: Uint8Array | undefined; readonly lease?: Uint8Array | undefined; readonly settled?: Uint8Array | undefined }> {
+  if (storage.status().recovered > 0) return {}
+  try {
+    const [replica, lease, settled] = await storage.read([replicaIdKey, epochLeaseKey, settledRingKey])
+    return { replica, lease, settled }
+  } catch (error) {
+    if (isStoreError(error) && error.code === 'ERR_RECORD_CORRUPT') return {}
+    throw error
+  }
+}
+
+function ignore(): void {
+  // A damaged row counts as lost; the read that needs it reports it.
 }
 
 function checkCluster(stored: Uint8Array, configuration: ClusterConfiguration): void {
@@ -78,7 +97,7 @@ function parseDescription(stored: Uint8Array): readonly unknown[] {
 
 async function loadView(storage: Storage): Promise<MembershipView> {
   let view = emptyView
-  for await (const { value } of storage.scan({ prefix: prefixes.member })) {
+  for await (const { value } of intactRows(storage, { prefix: prefixes.member }, ignore)) {
     try {
       view = view.with(decodeMember(value))
     } catch (error) {
@@ -91,7 +110,7 @@ async function loadView(storage: Storage): Promise<MembershipView> {
 
 async function countRows(storage: Storage): Promise<number> {
   let rows = 0
-  for await (const _row of storage.scan({ prefix: prefixes.row })) rows += 1
+  for await (const _row of intactRows(storage, { prefix: prefixes.row }, ignore)) rows += 1
   return rows
 }
 

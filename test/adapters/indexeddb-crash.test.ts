@@ -21,6 +21,8 @@ const ROUNDS = Number(process.env['DYNAMESH_BROWSER_CRASH_ROUNDS'] ?? 3)
 let place: string
 let server: ViteDevServer
 let address: string
+/** Browsers that a failed test left behind are ended, too. */
+const running = new Set<RunningBrowser>()
 
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), 'dynamesh-browser-crash-'))
@@ -40,6 +42,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  await Promise.all([...running].map(kill))
   await server.close()
   await rm(place, { recursive: true, force: true, maxRetries: 5 })
 })
@@ -63,7 +66,9 @@ async function start(profile: string): Promise<RunningBrowser> {
   const browser = await chromium.connectOverCDP(await debuggingAddress(process))
   const page = await (browser.contexts()[0] ?? (await browser.newContext())).newPage()
   await page.goto(address)
-  return { process, browser, page }
+  const started = { process, browser, page }
+  running.add(started)
+  return started
 }
 
 async function debuggingAddress(process: ChildProcess): Promise<string> {
@@ -76,7 +81,9 @@ async function debuggingAddress(process: ChildProcess): Promise<string> {
 }
 
 /** Kills the browser and all that it started, at once. */
-async function kill({ process: child, browser }: RunningBrowser): Promise<void> {
+async function kill(started: RunningBrowser): Promise<void> {
+  const { process: child, browser } = started
+  running.delete(started)
   const ended = new Promise(resolve => child.once('exit', resolve))
   if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
   await ended
@@ -123,10 +130,10 @@ test(
 )
 
 test('a page that is reloaded while it writes opens its storage again and finds all that was acknowledged', async () => {
-  const running = await start(join(place, 'reloaded'))
+  const reloading = await start(join(place, 'reloaded'))
   const acknowledged = new Set<number>()
-  await writeUntil(running.page, 0, 100, acknowledged)
-  await running.page.reload()
-  await expectAllThere(running.page, acknowledged)
-  await kill(running)
+  await writeUntil(reloading.page, 0, 100, acknowledged)
+  await reloading.page.reload()
+  await expectAllThere(reloading.page, acknowledged)
+  await kill(reloading)
 }, 60_000)

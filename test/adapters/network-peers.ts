@@ -1,6 +1,5 @@
 /** Networks and recording handlers for the network tests. */
 import { randomBytes } from 'node:crypto'
-import type { PeerId } from '../../src/core/identifiers.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { NetworkHandlers } from '../../src/ports/network.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -43,12 +42,5 @@ export function testNetwork(options: Partial<Libp2pNetworkOptions> = {}): Libp2p
     clock: testClock,
     random: testRandom,
     ...options
-  })
-}
-
-/** Resolves with the peer of the first `connected`. */
-export function connectedPeer(network: Libp2pNetwork, handlers: Partial<NetworkHandlers> = {}): Promise<PeerId> {
-  return new Promise((resolve, reject) => {
-    network.start({ ...quietHandlers, ...handlers, connected: resolve }).catch(reject)
   })
 }

@@ -97,10 +97,14 @@ describe('three peers', () => {
     expect((await runProcess(['get', 'from afar', ...words])).stdout.equals(bytes)).toBe(true)
     expect((await runProcess(['get', 'nothing', ...words])).code).toBe(1)
     expect((await through(1, ['get', 'from afar'])).stdout.equals(bytes)).toBe(true)
-    const members = JSON.parse((await through(0, ['members', '--json', '--all'])).text) as readonly { status: string; weight: number }[]
-    const clients = members.filter(member => member.weight === 0)
-    expect(clients).toHaveLength(3)
-    expect(clients.every(client => client.status === 'left')).toBe(true)
+    await vi.waitFor(
+      async () => {
+        const { text } = await through(0, ['members', '--json', '--all'])
+        const clients = (JSON.parse(text) as readonly { status: string; weight: number }[]).filter(member => member.weight === 0)
+        expect(clients.map(client => client.status)).toEqual(['left', 'left', 'left'])
+      },
+      { timeout: 20_000 }
+    )
   })
 
   test('let a reader stop early without a word', async () => {
@@ -223,6 +227,19 @@ describe('one peer', () => {
     expect(code, stderr).toBe(69)
     expect(stderr).toContain(unreachable)
   })
+})
+
+test.each([
+  ['an exception that nobody caught', 'setImmediate(()=>{throw new Error("surprise")})', 70],
+  ['a rejection that nobody awaited', 'setImmediate(()=>{Promise.reject(new Error("surprise"))})', 69]
+])('%s is told without a stack trace', async (_, code, expected) => {
+  const pretend = `data:text/javascript,process.once('newListener',function look(name){if(name==='uncaughtException'){${code}}else process.once('newListener',look)})`
+  const words = ['get', 'a', ...cluster, '--join', unreachable, '--timeout', '500ms']
+  const result = await runProcess(words, { nodeFlags: ['--import', pretend] })
+  expect(result.stderr).toContain('surprise')
+  expect(result.stderr).toContain('ERR_INTERNAL')
+  expect(result.stderr).not.toMatch(/\n\s+at /)
+  expect(result.code).toBe(expected)
 })
 
 test('an old Node.js is told so before anything is imported', async () => {

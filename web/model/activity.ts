@@ -51,19 +51,19 @@ export class ActivityFeed {
     on('key:changed', ({ key }) => ({ kind: 'write', parts: [{ key }, 'changed here'], partition: partition(key) }))
     on('hint:stored', ({ key, target }) => ({
       kind: 'hint',
-      parts: ['hint for', { peer: target }, 'kept:', { key }],
+      parts: [{ key }, 'hint kept for', { peer: target }],
       partition: partition(key),
       peer: target
     }))
     on('hint:delivered', ({ key, target }) => ({
       kind: 'hint',
-      parts: ['hint delivered to', { peer: target }, ':', { key }],
+      parts: [{ key }, 'hint delivered to', { peer: target }],
       partition: partition(key),
       peer: target
     }))
     on('repair:sent', ({ key, target }) => ({
       kind: 'repair',
-      parts: ['stale copy at', { peer: target }, 'repaired:', { key }],
+      parts: [{ key }, 'repaired at', { peer: target }],
       partition: partition(key),
       peer: target
     }))

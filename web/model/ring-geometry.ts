@@ -1,8 +1,10 @@
 /**
  * The ring's drawing: angles, and one path per owner and band.
  *
- * The outermost band shows each partition's first owner, the next its second, and so on. Neighbouring partitions of one
- * owner become one arc, and all arcs of an owner in a band are one path, so a ring of 1024 partitions is a few dozen elements.
+ * The outermost band shows each partition's first owner, the next its second, and so on. All arcs of an owner in a band are one path, so a
+ * ring of 1024 partitions is a few dozen elements. One of 1024 partitions is less than a pixel wide and would drown in its neighbours'
+ * colours: so each stretch of 1/64 of the ring is drawn with its partitions sorted by owner. Shares are exact; the place of an arc
+ * is, within that stretch, not. The open key's own partition is drawn apart, larger and exact.
  */
 
 export interface Point {
@@ -39,12 +41,15 @@ export function pointAt(turn: number, radius: number): Point {
   return { x: drawing.center + radius * Math.cos(angle), y: drawing.center + radius * Math.sin(angle) }
 }
 
+/** Stretches in which partitions are sorted by owner. */
+const stretches = 64
+
 /** Paths of all owners, given the owners of each partition. */
 export function bandPaths(owners: readonly (readonly string[])[]): readonly BandPath[] {
   const paths: BandPath[] = []
   drawing.bands.forEach(({ radius }, band) => {
     const arcs = new Map<string, string[]>()
-    for (const run of runs(owners, band)) {
+    for (const run of runs(sortedInStretches(owners.map(list => list[band])))) {
       const list = arcs.get(run.owner) ?? []
       arcs.set(run.owner, list)
       list.push(arcPath(run.start / owners.length, run.end / owners.length, radius))
@@ -70,11 +75,21 @@ export function chordPath(from: Point, to: Point): string {
   return `M${round(from.x)} ${round(from.y)}Q${round(x)} ${round(y)} ${round(to.x)} ${round(to.y)}`
 }
 
-function* runs(owners: readonly (readonly string[])[], band: number): Generator<{ owner: string; start: number; end: number }> {
+function sortedInStretches(owners: readonly (string | undefined)[]): readonly (string | undefined)[] {
+  const length = Math.max(1, Math.floor(owners.length / stretches))
+  const starts = Array.from({ length: Math.ceil(owners.length / length) }, (_, stretch) => stretch * length)
+  // Every other stretch is sorted backwards, so that equal owners meet at the borders.
+  return starts.flatMap((start, index) => {
+    const direction = index % 2 === 0 ? 1 : -1
+    return owners.slice(start, start + length).sort((a = '', b = '') => (a === b ? 0 : a < b ? -direction : direction))
+  })
+}
+
+function* runs(owners: readonly (string | undefined)[]): Generator<{ owner: string; start: number; end: number }> {
   let start = 0
   for (let partition = 1; partition <= owners.length; partition++) {
-    const owner = owners[start]?.[band]
-    if (partition < owners.length && owners[partition]?.[band] === owner) continue
+    const owner = owners[start]
+    if (partition < owners.length && owners[partition] === owner) continue
     if (owner !== undefined) yield { owner, start, end: partition }
     start = partition
   }

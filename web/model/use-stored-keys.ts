@@ -5,7 +5,8 @@ import { useEffect, useState } from 'preact/hooks'
 export const keysShownMax = 200
 const settleMs = 250
 
-export function useStoredKeys(peer: Peer): readonly KeyInfo[] {
+/** `count` is how many there are: when it changes the list is read again, whatever the reason. */
+export function useStoredKeys(peer: Peer, count: number): readonly KeyInfo[] {
   const [keys, setKeys] = useState<readonly KeyInfo[]>([])
   useEffect(() => {
     const ended = new AbortController()
@@ -28,6 +29,6 @@ export function useStoredKeys(peer: Peer): readonly KeyInfo[] {
       ended.abort()
       clearTimeout(soon)
     }
-  }, [peer])
+  }, [peer, count])
   return keys
 }

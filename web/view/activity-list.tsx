@@ -40,7 +40,7 @@ function ActivityLine({ activity }: { readonly activity: Activity }) {
 }
 
 function partView(part: ActivityPart, index: number) {
-  if (typeof part === 'string') return <span key={index}>{part} </span>
+  if (typeof part === 'string') return <span key={index}> {part} </span>
   if ('peer' in part) return <MemberName key={index} peerId={part.peer} />
   return (
     <code key={index} class='key-code'>

@@ -2,7 +2,7 @@
  * "Try this": the way to two siblings and back in five steps. Each step notices by itself that it was done.
  */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { OpenKey } from '../model/use-key.ts'
 import { usePeerView } from '../model/use-peer.ts'
 import { cutAllTabs } from '../model/tab-channel.ts'
@@ -16,7 +16,7 @@ interface GuideProps {
 }
 
 export function Guide({ open, isFirstKey, onOpenFirst }: GuideProps) {
-  const done = useDoneSteps(open)
+  const done = useDoneSteps(open, isFirstKey)
   const current = steps.findIndex((_, index) => !done.has(index))
   return (
     <section class='guide' aria-labelledby='guide-heading'>
@@ -105,19 +105,23 @@ function stepClass(isDone: boolean, isCurrent: boolean): string {
 }
 
 /** Steps that were seen to happen in this tab; a later step implies those before it. */
-function useDoneSteps(open: OpenKey): ReadonlySet<number> {
+function useDoneSteps(open: OpenKey, isFirstKey: boolean): ReadonlySet<number> {
   const { members, status, looks } = usePeerView()
   const [last, setLast] = useState(-1)
   const siblings = open.reading?.siblings ?? []
-  const hasOtherTab = members.some(member => !member.self && member.status === 'up' && looks.get(member.peerId)?.kind === 'tab')
+  const hasOtherTab = members.some(member => member.reachability === 'reachable' && looks.get(member.peerId)?.kind === 'tab')
+  const beforeCut = useRef(open.outcome)
   useEffect(() => {
+    if (!status.networkCut) beforeCut.current = open.outcome
+    if (!isFirstKey) return
+    const wroteAlone = status.networkCut && open.outcome?.kind === 'put' && open.outcome !== beforeCut.current
     setLast(former => {
       if (siblings.length > 1) return Math.max(former, 3)
       if (former === 3) return siblings.length === 1 ? 4 : 3
-      if (status.networkCut && open.outcome?.kind === 'put') return Math.max(former, 2)
+      if (wroteAlone) return Math.max(former, 2)
       if (former < 1 && siblings.length === 1) return hasOtherTab ? 1 : 0
       return former
     })
-  }, [siblings.length, hasOtherTab, status.networkCut, open.outcome])
+  }, [siblings.length, hasOtherTab, status.networkCut, open.outcome, isFirstKey])
   return new Set(steps.map((_, index) => index).filter(index => index <= last))
 }

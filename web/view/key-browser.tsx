@@ -9,7 +9,7 @@ import { PlainText } from './plain-text.tsx'
 
 export function KeyBrowser({ keyName, onOpen }: { readonly keyName: KeyName; readonly onOpen: (key: KeyName) => void }) {
   const { peer, status } = usePeerView()
-  const keys = useStoredKeys(peer)
+  const keys = useStoredKeys(peer, status.keys)
   return (
     <section class='panel' aria-labelledby='keys-heading'>
       <div class='panel-head'>

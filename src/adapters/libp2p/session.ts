@@ -16,7 +16,7 @@ import { readHello, readRefusal, writeHello, writeRefusal, type Hello, type Refu
 import { Lane, type LaneOptions, type LaneStream } from './lane.ts'
 
 /** Longest time from the connection to the end of the hello exchange. */
-export const helloTimeoutMs = 10_000
+const helloTimeoutMs = 10_000
 /** How long a refused peer may take to read why. */
 const refusalTimeoutMs = 1_000
 const goodbyeTimeoutMs = 1_000
@@ -102,11 +102,6 @@ export class Session {
   /** The other end's run, once it said hello. */
   get remote(): Hello | undefined {
     return this.#remote
-  }
-
-  /** Why one end refused the other, if one did. */
-  get refusal(): Refusal | undefined {
-    return this.#refusal
   }
 
   /** Takes a stream that the other end opened. */
