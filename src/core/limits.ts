@@ -49,8 +49,8 @@ export const replicasMax = 16
 export const walksCachedMax = 2048
 /** Requests of this peer's own callers that may be in flight; past it a call fails at once with `ERR_OVERLOADED`. */
 export const requestsInFlightMax = 4096
-/** Requests that one other peer may have in flight here; past it they are answered `overloaded`. */
-export const requestsInFlightPerPeerMax = 2048
+/** Requests of one peer that may wait for this replica's storage, this peer's own included; past it they are answered `overloaded`. */
+export const requestsInFlightPerPeerMax: number = requestsInFlightMax
 /** Operations that may wait for one key in a replica; past it they are answered `overloaded`. */
 export const keyQueueMax = 1024
 /** Finished requests that a coordinator remembers so that a retry is answered, not repeated; the oldest is forgotten first. */

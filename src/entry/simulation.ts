@@ -1,7 +1,15 @@
 /**
- * `dynamesh/simulation`: a whole cluster in one process, under virtual time and decided by one seed, running the same protocol as real peers.
- * For scenarios, for learning what Dynamo does, and for pages that show it.
+ * `dynamesh/simulation`: whole clusters under virtual time, decided by one seed. `simulate` runs clients, faults and checkers;
+ * `Cluster` is for scenarios of your own. Uses no API of any platform.
+ *
+ *     import { Cluster } from 'dynamesh/simulation'
+ *
+ *     const cluster = new Cluster({ seed: 1, peers: 3 })
+ *     const [ada, ben, cyd] = cluster.peers
+ *     cluster.partition([ada], [ben, cyd])
+ *     cluster.put(ada, 'cart', 'milk', { quorum: 1 })
  */
+export { simulate, type SimulationOptions, type SimulationResult, type SimulationStatistics } from '../simulation/simulate.ts'
 export {
   type CallOptions,
   Cluster,
@@ -11,6 +19,10 @@ export {
   type PutAnswer,
   type PutInput
 } from '../simulation/cluster.ts'
-export { goodNetwork, type NetworkQuality, type NetworkStatistics } from '../simulation/simulated-network.ts'
-export { type PeerProfile } from '../simulation/simulated-peer.ts'
-export { type DiskDelays } from '../simulation/simulated-storage.ts'
+export { agreedRecord, divergences } from '../simulation/convergence.ts'
+export { type FaultKind, faultKinds } from '../simulation/faults.ts'
+export { goodNetwork, type NetworkQuality, type SimulatedNetwork } from '../simulation/simulated-network.ts'
+export type { PeerProfile, SimulatedPeer } from '../simulation/simulated-peer.ts'
+export type { DiskDelays, SimulatedStorage } from '../simulation/simulated-storage.ts'
+export type { Trace } from '../simulation/trace.ts'
+export type { VirtualTime } from '../simulation/virtual-time.ts'

@@ -59,6 +59,8 @@ export class HintedHandoff {
   readonly #targetsByKey = new Map<string, number>()
   readonly #deliveries = new Map<number, Delivery>()
   readonly #due = new DeadlineQueue<{ readonly target: PeerId; readonly delivery: number }>()
+  /** Hints whose rows are on the way to the disk, by key, each with the one whose place it took. */
+  readonly #unwritten = new Map<string, { readonly peer: PeerId; readonly hint: Hint; readonly before: Hint | undefined }[]>()
   /** True when hints were noted since the last pump. */
   #hasNews = false
 
@@ -84,7 +86,7 @@ export class HintedHandoff {
   /** Takes over a hint row found in storage at the start. */
   restore(storageKey: Uint8Array, value: Uint8Array): void {
     const parsed = parseHintKey(storageKey)
-    if (parsed !== undefined) this.#note(parsed.target, parsed.key, decodeNumber(value))
+    if (parsed !== undefined) this.#put(parsed.target, { key: parsed.key, bytes: decodeNumber(value), moving: false, released: false })
   }
 
   /** Notes hints and returns their rows, to be written in one batch with the record. */
@@ -96,6 +98,15 @@ export class HintedHandoff {
       this.#note(target, key, bytes)
       return { type: 'put', key: hintKey(target, key), value: encodeNumber(bytes) }
     })
+  }
+
+  /** The write under way for `key` ended. Where it failed, the hints that it would have stored are none. */
+  written(key: Uint8Array, isDurable: boolean): void {
+    const mapKey = toMapKey(key)
+    const notes = this.#unwritten.get(mapKey) ?? []
+    this.#unwritten.delete(mapKey)
+    if (isDurable) return
+    for (const { peer, hint, before } of notes.reverse()) if (this.#isCurrent(peer, hint)) this.#set(peer, mapKey, before)
   }
 
   /** Writes hints for a record that is stored here already; `settled` hears whether they are durable. */
@@ -287,14 +298,31 @@ export class HintedHandoff {
     this.#parts.replica.change(now, key, this.#release(target, key, row => row !== undefined), effects)
   }
 
+  /** Notes a hint whose row is about to be written. */
   #note(peer: PeerId, key: Uint8Array, bytes: number): void {
-    const target = this.#targets.get(peer) ?? { hints: new Map<string, Hint>(), bytes: 0, delivery: undefined, pausedUntilMs: 0 }
-    this.#targets.set(peer, target)
     const mapKey = toMapKey(key)
-    const known = target.hints.get(mapKey)
-    if (known === undefined || known.released) this.#count(mapKey, 1)
-    target.hints.set(mapKey, { key, bytes, moving: false, released: false })
-    target.bytes += bytes - (known?.bytes ?? 0)
+    const hint = { key, bytes, moving: false, released: false }
+    const notes = this.#unwritten.get(mapKey) ?? []
+    notes.push({ peer, hint, before: this.#targets.get(peer)?.hints.get(mapKey) })
+    this.#unwritten.set(mapKey, notes)
+    this.#put(peer, hint)
+  }
+
+  #put(peer: PeerId, hint: Hint): void {
+    if (!this.#targets.has(peer)) this.#targets.set(peer, { hints: new Map(), bytes: 0, delivery: undefined, pausedUntilMs: 0 })
+    this.#set(peer, toMapKey(hint.key), hint)
+  }
+
+  /** Replaces what is noted for a target and a key; only hints that are not released hold a copy here. */
+  #set(peer: PeerId, mapKey: string, hint: Hint | undefined): void {
+    const target = this.#targets.get(peer)
+    if (target === undefined) return
+    const before = target.hints.get(mapKey)
+    if (hint === undefined) target.hints.delete(mapKey)
+    else target.hints.set(mapKey, hint)
+    target.bytes += (hint?.bytes ?? 0) - (before?.bytes ?? 0)
+    this.#count(mapKey, holds(hint) - holds(before))
+    if (target.hints.size === 0 && target.delivery === undefined) this.#targets.delete(peer)
   }
 
   /** Marks a hint whose deletion is on the way to the disk: it does not hold the copy here any more. */
@@ -316,18 +344,14 @@ export class HintedHandoff {
 
   /** The deletion is durable. A hint for the same key that came meanwhile is another one, and stays. */
   #forget(peer: PeerId, hint: Hint | undefined): void {
-    const target = this.#targets.get(peer)
-    if (hint === undefined || target === undefined || !this.#isCurrent(peer, hint)) return
-    target.hints.delete(toMapKey(hint.key))
-    target.bytes -= hint.bytes
-    if (target.hints.size === 0 && target.delivery === undefined) this.#targets.delete(peer)
+    if (hint !== undefined && this.#isCurrent(peer, hint)) this.#set(peer, toMapKey(hint.key), undefined)
   }
 
   #isCurrent(peer: PeerId, hint: Hint): boolean {
     return this.#targets.get(peer)?.hints.get(toMapKey(hint.key)) === hint
   }
 
-  #count(mapKey: string, change: 1 | -1): void {
+  #count(mapKey: string, change: number): void {
     const targets = (this.#targetsByKey.get(mapKey) ?? 0) + change
     if (targets > 0) this.#targetsByKey.set(mapKey, targets)
     else this.#targetsByKey.delete(mapKey)
@@ -345,6 +369,11 @@ export class HintedHandoff {
     target.pausedUntilMs = now.ms + ms
     this.#due.add(target.pausedUntilMs, { target: peer, delivery: 0 })
   }
+}
+
+/** 1 for a hint that holds a copy here, 0 for none. */
+function holds(hint: Hint | undefined): number {
+  return hint === undefined || hint.released ? 0 : 1
 }
 
 function reported(type: 'hint-stored' | 'hint-delivered', target: PeerId, key: Uint8Array): Effect {

@@ -61,6 +61,7 @@ interface Slot {
 
 export class Replica implements StorageClient {
   readonly #tokens: Tokens
+  readonly #rowWritten: (key: Uint8Array, isDurable: boolean) => void
   readonly #slots = new Map<string, Slot>()
   readonly #busy = new Map<number, Slot>()
   readonly #waitingByPeer = new Map<PeerId, number>()
@@ -68,8 +69,10 @@ export class Replica implements StorageClient {
   #cachedBytes = 0
   #keys = 0
 
-  constructor(tokens: Tokens) {
+  /** `rowWritten` is told how every write of a key ended, before its operations are. */
+  constructor(tokens: Tokens, rowWritten: (key: Uint8Array, isDurable: boolean) => void) {
     this.#tokens = tokens
+    this.#rowWritten = rowWritten
   }
 
   /** Keys stored. */
@@ -126,6 +129,7 @@ export class Replica implements StorageClient {
     const slot = this.#release(token)
     const writing = slot?.writing
     if (slot === undefined || writing === undefined) return
+    this.#rowWritten(slot.key, true)
     this.#announce(slot, writing.row, effects)
     this.#hold(slot, writing.row)
     slot.writing = undefined
@@ -137,6 +141,7 @@ export class Replica implements StorageClient {
   failed(now: Instant, token: number, failure: StorageFailure, effects: Effect[]): void {
     const slot = this.#release(token)
     if (slot === undefined) return
+    if (slot.writing !== undefined) this.#rowWritten(slot.key, false)
     const operations = slot.writing?.operations ?? slot.waiting.splice(0)
     slot.writing = undefined
     slot.loading = false

@@ -67,7 +67,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#tokens = new Tokens(options.random.fork('tokens').uint32())
     this.#configuration = configuration
     this.#detector = new FailureDetector(this.#tokens, (now, peer, reachable, effects) => this.#reachability(now, peer, reachable, effects))
-    this.#replica = new Replica(this.#tokens)
+    this.#replica = new Replica(this.#tokens, (key, isDurable) => this.#hints.written(key, isDurable))
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
     this.#operations = new ReplicaOperations(this.#replica, this.#lease, own.replica, options.keysMax)
     const parts = { routing: this, tokens: this.#tokens, replica: this.#replica, operations: this.#operations, detector: this.#detector }
@@ -81,7 +81,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       {
         ...parts,
         hints: this.#hints,
-        reachableMembers: () => this.#ring.members.map(({ peerId }) => peerId).filter(peer => peer !== this.self && this.isReachable(peer)),
+        reachableMembers: () => this.#keepers().filter(peer => this.isReachable(peer)),
         complete: (now, effects) => this.#agreedByAll(now, effects)
       },
       options.settledRing
@@ -102,6 +102,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   start(now: Instant, effects: Effect[]): void {
     this.#lease.renew(effects)
     this.#membership.start(now, effects)
+    this.#transfer.start(effects)
   }
 
   /** A caller's get; its outcome comes as a `settle` effect with the same number. */
@@ -296,6 +297,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
       .map(({ peerId, addresses }) => ({ peer: peerId, addresses }))
   }
 
+  /** Other peers that store something, those that are about to leave included. */
+  #keepers(): readonly PeerId[] {
+    return this.#wanted().flatMap(({ peer }) => (peer !== this.self && (this.view.get(peer)?.weight ?? 0) > 0 ? [peer] : []))
+  }
+
   #createRing(): Ring {
     this.#ringMembers = ringKey(this.view)
     return createRing(ringMembers(this.view), this.#configuration)
@@ -316,8 +322,9 @@ export class RingPeer implements Machine, StorageClient, Routing {
   /** Left when every copy was given away, or there is nobody to give it to. */
   #finishLeaving(now: Instant, effects: Effect[]): void {
     if (!this.#leaving || this.#transfer.running) return
-    const alone = this.#ring.members.length === 0
-    if (!alone && (!this.#dismissed || this.#hints.waiting().length > 0 || this.#putCoordinator.active > 0)) return
+    const knowsOthers = this.#keepers().length > 0
+    if (knowsOthers && (!this.#dismissed || this.#putCoordinator.active > 0)) return
+    if (this.#ring.members.length > 0 && this.#hints.waiting().length > 0) return
     this.#leaving = false
     this.#membership.setStatus(now, 'left', effects, [{ kind: 'report', event: { type: 'left' } }])
   }

@@ -28,7 +28,7 @@ export interface TransferParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly hints: HintedHandoff
-  /** Members of the ring that can be reached, without this peer. */
+  /** Members that store something and can be reached, without this peer. */
   reachableMembers(): readonly PeerId[]
   /** This peer has everything that it owns in the current ring. */
   complete(now: Instant, effects: Effect[]): void
@@ -67,7 +67,12 @@ export class Transfer implements StorageClient {
     return this.#running
   }
 
-  /** The ring changed, or this peer has just started. */
+  /** This peer has just started: a pass that its last run did not end is done again. */
+  start(effects: Effect[]): void {
+    if (this.#pass === 0) this.ringChanged(effects)
+  }
+
+  /** The ring changed. */
   ringChanged(effects: Effect[]): void {
     const ring = this.#parts.routing.ring()
     this.#pass += 1

@@ -134,9 +134,9 @@ export class Cluster {
     const { time, network, configuration } = this
     const random = this.random.fork(peer)
     const evictAfterMs = this.#options.evictAfterMs ?? 600_000
-    const entrances = this.peers.slice(0, 2)
+    const entrances = (): readonly PeerId[] => this.peers.filter(other => other !== peer && !this.departed.has(other)).slice(0, 2)
     const parts = { peer, profile, configuration, time, random, network, storage, observer: this.#watch(), evictAfterMs }
-    const member = new SimulatedPeer(parts, () => entrances)
+    const member = new SimulatedPeer(parts, entrances)
     storage.onDurable = batch => this.observer.becameDurable?.(peer, batch)
     this.#members.set(peer, member)
     member.start()

@@ -54,6 +54,7 @@ export class SafetyChecks {
       if (operation.type !== 'put' || operation.key[0] !== ROW) continue
       const name = copyName(peer, keyOfRow(operation.key))
       const { record } = decodeRow(operation.value)
+      this.sawRecord(record)
       this.#everDurable.set(name, joinContexts(this.#everDurable.get(name) ?? emptyContext, record.context))
     }
   }

@@ -76,8 +76,8 @@ class Simulation {
     const replicas = this.#random.below(4) === 0 ? 1 + this.#random.below(5) : 3
     const peers = options.peers ?? 1 + this.#random.below(7)
     const kinds = options.faults ?? drawKinds(this.#random.fork('kinds'))
-    this.#cluster = this.#createCluster(peers, replicas)
     const losesDisks = kinds.includes('disk-loss') && replicas > 1 && peers > 1
+    this.#cluster = this.#createCluster(peers, replicas, losesDisks)
     const workload = drawWorkload(this.#random.fork('workload'), options.operations ?? 200, replicas, losesDisks)
     this.#workload = new Workload(this.#cluster, this.#random.fork('clients'), workload, this.#history, this.#checks)
     const usable = kinds.filter(kind => kind !== 'disk-loss' || losesDisks)
@@ -115,7 +115,7 @@ class Simulation {
     }
   }
 
-  #createCluster(peers: number, replicas: number): Cluster {
+  #createCluster(peers: number, replicas: number, losesDisks: boolean): Cluster {
     const { seed, trace = false } = this.#options
     const profiles = this.#random.fork('profiles')
     const isMixed = profiles.below(2) === 0
@@ -125,7 +125,8 @@ class Simulation {
       replicas,
       trace,
       network: drawNetwork(this.#random.fork('network')),
-      profile: index => (isMixed ? drawProfile(profiles.fork(`${index}`), index) : {})
+      // Where a disk is lost, every peer stores: two copies of a write need two peers.
+      profile: index => (isMixed ? drawProfile(profiles.fork(`${index}`), losesDisks || index === 0) : {})
     })
     cluster.observer = {
       sent: (_from, _to, message) => {
@@ -181,8 +182,9 @@ function drawNetwork(random: Prng): Partial<NetworkQuality> {
   }
 }
 
-function drawProfile(random: Prng, index: number): PeerProfile {
-  return { weight: index > 0 && random.below(6) === 0 ? 0 : 1 + random.below(4), durable: random.below(3) > 0 }
+function drawProfile(random: Prng, mustStore: boolean): PeerProfile {
+  const isClient = random.below(6) === 0 && !mustStore
+  return { weight: isClient ? 0 : 1 + random.below(4), durable: random.below(3) > 0 }
 }
 
 function drawWorkload(random: Prng, operations: number, replicas: number, losesDisks: boolean): WorkloadProfile {

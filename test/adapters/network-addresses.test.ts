@@ -54,30 +54,37 @@ describe('the plan of a dial', () => {
 
   test('tries direct addresses first, WebRTC several times and briefly, plain relaying last', () => {
     const addresses = [`${viaRelay}/p2p/${tab}`, `${viaRelay}/webrtc/p2p/${tab}`, `/ip4/9.9.9.9/tcp/1/p2p/${tab}`, `/ip4/9.9.9.9/tcp/2/ws/p2p/${tab}`]
-    const plan = dialPlan(tab, addresses, false, context)
+    const plan = dialPlan(tab, addresses, 'not', context)
     expect(plan.map(({ address }) => address.transport)).toEqual(['websocket', 'tcp', 'webrtc', 'webrtc', 'webrtc', 'webrtc', 'websocket'])
     expect(plan.filter(({ address }) => address.transport === 'webrtc').every(({ timeoutMs }) => timeoutMs <= 4000)).toBe(true)
     expect(plan.at(-1)?.address.relayed).toBe(true)
   })
 
-  test('leaves out relaying when only a direct connection would be progress', () => {
-    expect(dialPlan(tab, [`${viaRelay}/p2p/${tab}`], true, context)).toEqual([])
+  test.each([
+    ['relayed', ['websocket', 'webrtc']],
+    ['webrtc', ['websocket']],
+    ['direct', []]
+  ] as const)('of a peer that is reached %s already leaves out what would be no progress', (present, transports) => {
+    const addresses = [`${viaRelay}/p2p/${tab}`, `${viaRelay}/webrtc/p2p/${tab}`, `/ip4/9.9.9.9/tcp/2/ws/p2p/${tab}`]
+    const plan = dialPlan(tab, addresses, present, context)
+    expect([...new Set(plan.map(({ address }) => address.transport))]).toEqual(transports)
+    expect(plan.some(({ address }) => address.relayed)).toBe(false)
   })
 
   test('never dials itself, through itself, or another peer than the one meant', () => {
     const through = `/ip4/9.9.9.9/tcp/1/p2p/${self}/p2p-circuit/p2p/${tab}`
-    expect(dialPlan(tab, [through, `/ip4/9.9.9.9/tcp/1/p2p/${self}`, `/ip4/9.9.9.9/tcp/1/p2p/${relay}`], false, context)).toEqual([])
+    expect(dialPlan(tab, [through, `/ip4/9.9.9.9/tcp/1/p2p/${self}`, `/ip4/9.9.9.9/tcp/1/p2p/${relay}`], 'not', context)).toEqual([])
   })
 
   test('uses a relay that is connected even where its address could not be dialled, and only once', () => {
     const addresses = [`/ip4/9.9.9.9/tcp/1/p2p/${relay}/p2p-circuit/p2p/${tab}`, `/ip4/10.0.0.1/tcp/1/p2p/${relay}/p2p-circuit/p2p/${tab}`]
-    const plan = dialPlan(tab, addresses, false, { self, mayDial: () => false, isConnected: peer => peer === relay })
+    const plan = dialPlan(tab, addresses, 'not', { self, mayDial: () => false, isConnected: peer => peer === relay })
     expect(plan).toHaveLength(1)
   })
 
   test('is bounded, however many addresses a peer claims', () => {
     const addresses = Array.from({ length: 1000 }, (_, port) => `/ip4/9.9.9.9/tcp/${port + 1}/p2p/${tab}`)
-    expect(dialPlan(tab, addresses, false, context).length).toBeLessThanOrEqual(16)
+    expect(dialPlan(tab, addresses, 'not', context).length).toBeLessThanOrEqual(16)
   })
 })
 

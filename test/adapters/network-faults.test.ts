@@ -5,7 +5,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import type { Libp2p, Stream } from '@libp2p/interface'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Libp2pNetwork, Libp2pNetworkOptions } from '../../src/adapters/libp2p/network.ts'
 import { NetworkRecorder } from '../../src/conformance/network-recorder.ts'
 import { Writer } from '../../src/core/codec.ts'
@@ -166,11 +166,13 @@ describe('a stranger', () => {
     await friend.start(friendSeen.handlers)
     await outsider.start(outsiderSeen.handlers)
     await Promise.all([friendSeen.seen('connected'), outsiderSeen.seen('refused')])
-    for (let round = 0; target.seen.of('gossip').length === 0 && round < 200; round++) {
+    let round = 0
+    const publishAndLook = (): boolean => {
       outsider.publish(new Uint8Array([1, round]))
-      friend.publish(new Uint8Array([2, round]))
-      await new Promise(resolve => setTimeout(resolve, 50))
+      friend.publish(new Uint8Array([2, round++]))
+      return target.seen.of('gossip').length > 0
     }
+    await vi.waitUntil(publishAndLook, { interval: 50, timeout: 20_000 })
     expect(target.seen.of('gossip').every(({ peer }) => peer === friend.peerId)).toBe(true)
     expect(target.seen.of('gossip').length).toBeGreaterThan(0)
   })

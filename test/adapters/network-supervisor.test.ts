@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ConnectionSupervisor, type Reach } from '../../src/adapters/libp2p/connection-supervisor.ts'
+import { ConnectionSupervisor } from '../../src/adapters/libp2p/connection-supervisor.ts'
+import type { Reach } from '../../src/adapters/libp2p/reach.ts'
 import { ed25519Identity } from '../../src/adapters/ed25519-identity.ts'
 import { StoreError } from '../../src/core/errors.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
@@ -15,7 +16,7 @@ const other = others[0] as PeerId
 class World {
   readonly clock = virtualClock()
   readonly reach = new Map<PeerId, Reach>()
-  readonly dials: { readonly atMs: number; readonly peer: PeerId | undefined; readonly directOnly: boolean }[] = []
+  readonly dials: { readonly atMs: number; readonly peer: PeerId | undefined; readonly present: Reach }[] = []
   running = 0
   mostRunning = 0
   isFull = false
@@ -27,7 +28,7 @@ class World {
     reach: peer => this.reach.get(peer) ?? 'not',
     isFull: () => this.isFull,
     isLasting: error => error instanceof StoreError,
-    dial: (peer, _addresses, directOnly, signal) => this.#dial(peer, directOnly, signal)
+    dial: (peer, _addresses, present, signal) => this.#dial(peer, present, signal)
   })
 
   want(...peers: readonly PeerId[]): void {
@@ -50,8 +51,8 @@ class World {
     return this.dials.slice(1).map((dial, index) => dial.atMs - (this.dials[index]?.atMs ?? 0))
   }
 
-  async #dial(peer: PeerId | undefined, directOnly: boolean, signal: AbortSignal): Promise<PeerId> {
-    this.dials.push({ atMs: this.clock.monotonicMs(), peer, directOnly })
+  async #dial(peer: PeerId | undefined, present: Reach, signal: AbortSignal): Promise<PeerId> {
+    this.dials.push({ atMs: this.clock.monotonicMs(), peer, present })
     this.running++
     this.mostRunning = Math.max(this.mostRunning, this.running)
     try {
@@ -120,13 +121,30 @@ describe('the connection supervisor', () => {
     await world.clock.advance(600_000)
     const upgrades = world.dials.slice(1)
     expect(upgrades.length).toBeGreaterThan(8)
-    expect(upgrades.every(dial => dial.directOnly)).toBe(true)
+    expect(upgrades.every(dial => dial.present === 'relayed')).toBe(true)
     expect(world.waits().at(-1)).toBe(60_000)
     world.outcome = () => Promise.resolve(world.connect(other, 'direct'))
     await world.clock.advance(60_000)
     const count = world.dials.length
     await world.clock.advance(600_000)
     expect(world.dials).toHaveLength(count)
+  })
+
+  test('turns WebRTC into a stream in the background, where the peer has an address for one', async () => {
+    const world = started()
+    world.connect(other, 'webrtc')
+    world.outcome = () => Promise.resolve(world.connect(other, 'direct'))
+    world.want(other)
+    await world.clock.advance(60_000)
+    expect(world.dials.map(({ peer, present }) => [peer, present])).toEqual([[other, 'webrtc']])
+  })
+
+  test('leaves WebRTC to a peer without an address for a stream as it is', async () => {
+    const world = started()
+    world.connect(other, 'webrtc')
+    world.supervisor.want([{ peer: other, addresses: [`/ip4/127.0.0.1/tcp/1/p2p/${others[1]}/p2p-circuit/webrtc/p2p/${other}`] }])
+    await world.clock.advance(600_000)
+    expect(world.dials).toEqual([])
   })
 
   test('leaves a peer that refuses alone for longer', async () => {

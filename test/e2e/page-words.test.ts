@@ -193,7 +193,14 @@ describe('the database of a tab', () => {
         await hold(isFree ? { name, mode: 'exclusive' } : null)
       }
       const locks = { request } as Pick<LockManager, 'request'>
-      return { session: storage(session), local: storage(this.local), locks, isReload, randomName: () => `n${++this.#names}` }
+      return {
+        session: storage(session),
+        local: storage(this.local),
+        locks,
+        isReload,
+        held: new Set(),
+        randomName: () => `n${++this.#names}`
+      }
     }
   }
 
@@ -203,6 +210,14 @@ describe('the database of a tab', () => {
     const name = await claimStorageName('demo', browser.tab(session))
     browser.held.clear()
     expect(await claimStorageName('demo', browser.tab(session, true))).toBe(name)
+  })
+
+  test('stays its own when its peer is stopped and started again', async () => {
+    const browser = new Browser()
+    const tab = browser.tab()
+    const name = await claimStorageName('demo', tab)
+    expect(await claimStorageName('demo', tab)).toBe(name)
+    expect(await claimStorageName('demo', browser.tab())).not.toBe(name)
   })
 
   test('is a fresh one in a duplicated tab, which has a copy of the session', async () => {
@@ -222,7 +237,14 @@ describe('the database of a tab', () => {
   })
 
   test('exists also where the browser denies all storage and locks to the page', async () => {
-    const denied: TabPlatform = { session: undefined, local: undefined, locks: undefined, isReload: false, randomName: () => 'fresh' }
+    const denied: TabPlatform = {
+      session: undefined,
+      local: undefined,
+      locks: undefined,
+      isReload: false,
+      held: new Set(),
+      randomName: () => 'fresh'
+    }
     expect(await claimStorageName('demo', denied)).toBe('dynamesh:demo:fresh')
   })
 

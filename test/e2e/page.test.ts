@@ -43,8 +43,8 @@ async function put(page: Page, text: string): Promise<void> {
   await page.getByText(/^Put acknowledged by/).waitFor(patient)
 }
 
-async function setCut(isCut: boolean): Promise<void> {
-  for (const page of both()) {
+async function setCut(pages: readonly Page[], isCut: boolean): Promise<void> {
+  for (const page of pages) {
     await cutSwitch(page).setChecked(isCut)
     if (isCut) await page.getByText('Network cut: alone').waitFor()
   }
@@ -107,10 +107,10 @@ describe('two tabs that were cut off', () => {
     for (const page of both()) await openKey(page, 'cart:43')
     await put(left.page, 'coffee')
     await valuesAre(right.page, 'coffee')
-    await setCut(true)
+    await setCut(both(), true)
     await put(left.page, 'coffee\noranges')
     await put(right.page, 'coffee\nbicycle bell')
-    await setCut(false)
+    await setCut(both(), false)
     for (const page of both()) {
       await valuesAre(page, 'coffee\noranges', 'coffee\nbicycle bell')
       const heads = (await page.locator('.sibling-head').allInnerTexts()).join(' ')
@@ -127,8 +127,7 @@ describe('two tabs that were cut off', () => {
   test('say that a put for W=2 cannot be served, with its code and what is known about the write', async () => {
     const { page } = left
     await openKey(page, 'cart:44')
-    await cutSwitch(page).setChecked(true)
-    await page.getByText('Network cut: alone').waitFor()
+    await setCut([page], true)
     await expect.poll(() => page.getByRole('radio', { name: 'W = 1' }).isChecked()).toBe(true)
     await page.getByRole('radio', { name: 'W = 2' }).check()
     await page.locator('#value').fill('tea')
@@ -139,7 +138,7 @@ describe('two tabs that were cut off', () => {
       .getByText(/Nothing was written|may still appear/)
       .first()
       .waitFor()
-    await cutSwitch(page).setChecked(false)
+    await setCut([page], false)
     await page.getByText('Up, 5 members', { exact: true }).waitFor(patient)
     await expect.poll(() => page.getByRole('radio', { name: 'W = 2' }).isChecked()).toBe(true)
   })
@@ -246,6 +245,23 @@ describe('everyone can use it', () => {
     await expect.poll(() => page.locator('.ring.is-looking').count()).toBe(0)
   })
 
+  test('who asked for reduced motion sees activity without anything moving', async () => {
+    const { page } = left
+    await page.emulateMedia({ reducedMotion: 'reduce' })
+    await openKey(page, 'cart:still')
+    const moving = page.evaluate(async () => {
+      const flashes = document.querySelector('.flashes')
+      if (flashes === null) throw new Error('no place for flashes')
+      await new Promise<void>(resolve =>
+        new MutationObserver(() => flashes.childElementCount > 0 && resolve()).observe(flashes, { childList: true })
+      )
+      return document.getAnimations().length
+    })
+    await put(page, 'tea')
+    expect(await moving).toBe(0)
+    await page.emulateMedia({ reducedMotion: null })
+  })
+
   test.each([
     [390, 844],
     [320, 640],
@@ -267,6 +283,27 @@ describe('a tab', () => {
     await page.getByRole('heading', { name: 'Members' }).waitFor(patient)
     expect(await page.locator('.long-code').innerText()).toBe(before)
     await page.getByText('Up, 5 members', { exact: true }).waitFor(patient)
+  })
+
+  test('is the same peer when it was stopped and started again', async () => {
+    const { page } = right
+    const before = await page.locator('.long-code').innerText()
+    await page.getByRole('button', { name: 'Stop', exact: true }).click()
+    await page.getByRole('heading', { name: 'This tab’s peer is stopped' }).waitFor(patient)
+    await page.getByRole('button', { name: 'Start the peer' }).click()
+    await page.getByText('Up, 5 members', { exact: true }).waitFor(patient)
+    expect(await page.locator('.long-code').innerText()).toBe(before)
+  })
+
+  test('that is cut off keeps hints for the owners and says so, until it is back', async () => {
+    const { page } = right
+    await openKey(page, 'cart:46')
+    await setCut([page], true)
+    await put(page, 'tea')
+    const hints = page.locator('.facts').filter({ hasText: 'Hints waiting' }).locator('.hints li')
+    await expect.poll(() => hints.count(), patient).toBeGreaterThan(0)
+    await setCut([page], false)
+    await expect.poll(() => hints.count(), patient).toBe(0)
   })
 
   test('has complained about nothing in all this', () => {

@@ -255,6 +255,7 @@ describe('harm in the middle of writes', () => {
 describe('when all is done', () => {
   test('the disks of all owners of a key hold the same bytes, those of others nothing, and no hint is left', async () => {
     await untilWhole()
+    expect(cluster.tabs.flatMap(tab => tab.complaints)).toEqual([])
     const ring = await cluster.edges[0].ring()
     for (const peer of cluster.peers) await peer.stop()
     const records = new Map<string, Map<string, Uint8Array>>()
@@ -275,6 +276,5 @@ describe('when all is done', () => {
     }
     expect(records.size).toBeGreaterThan(700)
     expect(unequal).toEqual([])
-    expect(cluster.tabs.flatMap(tab => tab.complaints)).toEqual([])
   })
 })

@@ -91,6 +91,13 @@ describe('texts', () => {
     expect(linesThatMatch(tests, marks), 'a test runs or is removed').toEqual([])
   })
 
+  test('every test belongs to a project', () => {
+    const projects = readText('vite.config.ts')
+    const folders = new Set(tests.filter(file => file.endsWith('.test.ts')).map(file => file.split('/')[1] ?? ''))
+    const runs = (folder: string): boolean => projects.includes(`'${folder}'`) || projects.includes(`test/${folder}/**/*.test.ts`)
+    expect([...folders].filter(folder => !runs(folder)), 'add the folder to vite.config.ts').toEqual([])
+  })
+
   test('no test sleeps', () => {
     const sleeps = /await (sleep|delay|wait)\(\s*\d|new Promise\(\s*\w+ => setTimeout\(\s*\w+,\s*\d/
     expect(

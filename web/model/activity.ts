@@ -6,27 +6,43 @@
  */
 import type { Peer, PeerEvents } from 'dynamesh'
 
-export type ActivityKind = 'write' | 'repair' | 'hint' | 'exchange' | 'member' | 'connection' | 'trouble'
+export type ActivityKind = 'write' | 'read' | 'repair' | 'hint' | 'exchange' | 'member' | 'connection' | 'trouble'
 
 /** A piece of a line: words, a peer by id, or a key. */
 export type ActivityPart = string | { readonly peer: string } | { readonly key: Uint8Array }
 
-export interface Activity {
-  readonly id: number
-  readonly atMs: number
+/** Something that happened. */
+export interface Report {
   readonly kind: ActivityKind
   readonly parts: readonly ActivityPart[]
   /** Where on the ring, if anywhere. */
-  readonly partition: number | undefined
-  /** The other peer, if any. */
-  readonly peer: string | undefined
+  readonly partition?: number
+  /** Only a flash on the ring, no line in the list. @default false */
+  readonly isQuiet?: boolean
+}
+
+export interface Activity extends Report {
+  readonly id: number
+  readonly atMs: number
 }
 
 const activitiesMax = 80
 const tellEveryMs = 100
 
-/** What a line says, apart from when. */
-type Report = Pick<Activity, 'kind' | 'parts'> & Partial<Pick<Activity, 'partition' | 'peer'>>
+const memberLines = [
+  ['member:joining', 'is joining'],
+  ['member:up', 'is up'],
+  ['member:leaving', 'is leaving'],
+  ['member:left', 'has left'],
+  ['member:evicted', 'was evicted'],
+  ['member:suspect', 'does not answer: suspected'],
+  ['member:reachable', 'answers again']
+] as const
+
+/** The peers that a report names. */
+export function peersOf({ parts }: Report): readonly string[] {
+  return parts.flatMap(part => (typeof part === 'object' && 'peer' in part ? [part.peer] : []))
+}
 
 export class ActivityFeed {
   readonly #listeners = new Set<() => void>()
@@ -36,53 +52,32 @@ export class ActivityFeed {
   #isTellingSoon = false
 
   constructor(peer: Peer) {
-    const on = <Name extends keyof PeerEvents>(name: Name, report: (detail: PeerEvents[Name]) => Report | undefined): void =>
-      peer.addEventListener(name, event => this.#add(report(event.detail)), { signal: this.#ended.signal })
-    const partition = (key: Uint8Array): number => peer.place(key).partition
-    const memberLine = (words: string) => (member: { peerId: string; self: boolean }) =>
-      ({ kind: 'member', parts: [{ peer: member.peerId }, words], peer: member.peerId }) as const
-    on('member:joining', memberLine('is joining'))
-    on('member:up', memberLine('is up'))
-    on('member:leaving', memberLine('is leaving'))
-    on('member:left', memberLine('has left'))
-    on('member:evicted', memberLine('was evicted'))
-    on('member:suspect', memberLine('does not answer: suspected'))
-    on('member:reachable', memberLine('answers again'))
-    on('key:changed', ({ key }) => ({ kind: 'write', parts: [{ key }, 'changed here'], partition: partition(key) }))
-    on('hint:stored', ({ key, target }) => ({
-      kind: 'hint',
-      parts: [{ key }, 'hint kept for', { peer: target }],
-      partition: partition(key),
-      peer: target
-    }))
-    on('hint:delivered', ({ key, target }) => ({
-      kind: 'hint',
-      parts: [{ key }, 'hint delivered to', { peer: target }],
-      partition: partition(key),
-      peer: target
-    }))
-    on('repair:sent', ({ key, target }) => ({
-      kind: 'repair',
-      parts: [{ key }, 'repaired at', { peer: target }],
-      partition: partition(key),
-      peer: target
-    }))
-    on('exchange:finished', ({ peer: other, partition, repaired }) =>
-      repaired === 0
-        ? { kind: 'exchange', parts: [], partition, peer: other }
-        : { kind: 'exchange', parts: ['compared with', { peer: other }, `and repaired ${repaired}`], partition, peer: other }
-    )
-    on('connection:opened', info => ({
-      kind: 'connection',
-      parts: ['connected to', { peer: info.peer }, `over ${info.transport}${info.relayed ? ', relayed' : ''}`],
-      peer: info.peer
-    }))
-    on('connection:closed', ({ peer: other }) => ({ kind: 'connection', parts: ['connection to', { peer: other }, 'ended'], peer: other }))
-    on('peer:refused', ({ message, code }) => ({ kind: 'trouble', parts: [`${message} (${code})`] }))
-    on('storage:full', ({ message }) => ({ kind: 'trouble', parts: [message] }))
-    on('storage:corrupt', ({ message }) => ({ kind: 'trouble', parts: [message] }))
+    const on = <Name extends keyof PeerEvents>(name: Name, report: (detail: PeerEvents[Name]) => Report): void =>
+      peer.addEventListener(name, event => this.add(report(event.detail)), { signal: this.#ended.signal })
+    const about = (key: Uint8Array, kind: ActivityKind, ...parts: readonly ActivityPart[]): Report => ({
+      kind,
+      parts: [{ key }, ...parts],
+      partition: peer.place(key).partition
+    })
+    const trouble = ({ message, code }: { readonly message: string; readonly code?: string }): Report => ({
+      kind: 'trouble',
+      parts: [code === undefined ? message : `${message} (${code})`]
+    })
+    for (const [name, words] of memberLines) on(name, member => ({ kind: 'member', parts: [{ peer: member.peerId }, words] }))
+    on('key:changed', ({ key }) => about(key, 'write', 'changed here'))
+    on('hint:stored', ({ key, target }) => about(key, 'hint', 'hint kept for', { peer: target }))
+    on('hint:delivered', ({ key, target }) => about(key, 'hint', 'hint delivered to', { peer: target }))
+    on('repair:sent', ({ key, target }) => about(key, 'repair', 'repaired at', { peer: target }))
+    on('exchange:finished', ({ peer: other, partition, repaired }) => {
+      const parts: readonly ActivityPart[] = ['compared with', { peer: other }, `and repaired ${repaired}`]
+      return { kind: 'exchange', parts, partition, isQuiet: repaired === 0 }
+    })
+    on('connection:opened', ({ peer: other, transport, relayed }) => {
+      return { kind: 'connection', parts: ['connected to', { peer: other }, `over ${transport}${relayed ? ', relayed' : ''}`] }
+    })
+    on('connection:closed', ({ peer: other }) => ({ kind: 'connection', parts: ['connection to', { peer: other }, 'ended'] }))
     on('network:cut', ({ cut }) => ({ kind: 'connection', parts: [cut ? 'network cut: this tab is on its own' : 'network restored'] }))
-    on('error', ({ message, code }) => ({ kind: 'trouble', parts: [`${message} (${code})`] }))
+    for (const name of ['peer:refused', 'storage:full', 'storage:corrupt', 'error'] as const) on(name, trouble)
   }
 
   /** Newest first; the same array until something happened. */
@@ -101,9 +96,9 @@ export class ActivityFeed {
     this.#listeners.clear()
   }
 
-  #add(report: Report | undefined): void {
-    if (report === undefined) return
-    const activity: Activity = { partition: undefined, peer: undefined, ...report, id: ++this.#lastId, atMs: Date.now() }
+  /** Adds a report of the page's own, e.g. of a request that a person made. */
+  add(report: Report): void {
+    const activity: Activity = { ...report, id: ++this.#lastId, atMs: Date.now() }
     this.#activities = [activity, ...this.#activities.slice(0, activitiesMax - 1)]
     if (this.#isTellingSoon) return
     this.#isTellingSoon = true

@@ -67,9 +67,10 @@ export function arcPath(start: number, end: number, radius: number): string {
   return `M${round(from.x)} ${round(from.y)}A${radius} ${radius} 0 ${end - start > 0.5 ? 1 : 0} 1 ${round(to.x)} ${round(to.y)}`
 }
 
-/** Curve from one point to another, bent towards the middle of the ring. */
+/** Curve from one point to another, bent towards the middle of the ring the more, the farther they are apart. */
 export function chordPath(from: Point, to: Point): string {
-  const bend = 0.25
+  const apart = Math.hypot(to.x - from.x, to.y - from.y) / (2 * drawing.memberRadius)
+  const bend = 1 - 0.75 * Math.min(1, apart * 1.4)
   const x = drawing.center + ((from.x + to.x) / 2 - drawing.center) * bend
   const y = drawing.center + ((from.y + to.y) / 2 - drawing.center) * bend
   return `M${round(from.x)} ${round(from.y)}Q${round(x)} ${round(y)} ${round(to.x)} ${round(to.y)}`

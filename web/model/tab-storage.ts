@@ -19,8 +19,12 @@ export interface TabPlatform {
   readonly local: Pick<Storage, 'getItem' | 'setItem'> | undefined
   readonly locks: Pick<LockManager, 'request'> | undefined
   readonly isReload: boolean
+  /** Names that this page has claimed already: a peer that was stopped starts again with its own. */
+  readonly held: Set<string>
   readonly randomName: () => string
 }
+
+const heldByPage = new Set<string>()
 
 /** The platform of the page that runs this. */
 export function tabPlatform(): TabPlatform {
@@ -30,6 +34,7 @@ export function tabPlatform(): TabPlatform {
     local: allowed(() => localStorage),
     locks: allowed(() => navigator.locks),
     isReload: navigation instanceof PerformanceNavigationTiming && navigation.type === 'reload',
+    held: heldByPage,
     randomName: () => crypto.randomUUID().slice(0, 8)
   }
 }
@@ -42,7 +47,7 @@ export async function claimStorageName(cluster: string, tab: TabPlatform = tabPl
   const candidates = own?.startsWith(prefix) === true ? [own, ...known.filter(name => name !== own)] : known
   for (const name of candidates) {
     const waitMs = name === own && tab.isReload ? reloadWaitMs : 0
-    if (await claim(name, waitMs, tab)) return remember(name, tab)
+    if (tab.held.has(name) || (await claim(name, waitMs, tab))) return remember(name, tab)
   }
   const fresh = `${prefix}${tab.randomName()}`
   await claim(fresh, 0, tab)
@@ -50,6 +55,7 @@ export async function claimStorageName(cluster: string, tab: TabPlatform = tabPl
 }
 
 function remember(name: string, tab: TabPlatform): string {
+  tab.held.add(name)
   const names = rememberedNames(tab)
   try {
     tab.session?.setItem(sessionKey, name)

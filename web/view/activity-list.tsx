@@ -10,7 +10,7 @@ const linesMax = 14
 export function ActivityList() {
   const { feed } = usePeerView()
   const lines = useActivities(feed)
-    .filter(activity => activity.parts.length > 0)
+    .filter(activity => activity.isQuiet !== true)
     .slice(0, linesMax)
   return (
     <section class='panel' aria-labelledby='activity-heading'>

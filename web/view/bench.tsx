@@ -1,9 +1,12 @@
 /**
  * The page of a running peer. It holds what several panels share: the open key, the member that is looked at, R and W.
  */
+import type { KeyPlacement } from 'dynamesh'
 import { useEffect, useState } from 'preact/hooks'
+import type { ActivityPart, Report } from '../model/activity.ts'
 import type { KeyName } from '../model/key-name.ts'
 import { keyOfText } from '../model/key-name.ts'
+import type { Outcome } from '../model/use-key.ts'
 import type { Started } from '../model/start-peer.ts'
 import { useTabChannel } from '../model/tab-channel.ts'
 import { useDraft } from '../model/use-draft.ts'
@@ -39,6 +42,10 @@ export function Bench({
   const open = useKey(peer, key, quorum, isCut)
   const draft = useDraft(key.id, open.reading)
   useEffect(() => {
+    const report = reportOf(open.outcome, peer.place(key.input))
+    if (report !== undefined) view.feed.add(report)
+  }, [open.outcome])
+  useEffect(() => {
     const self = view.looks.get(peer.peerId)
     document.title = `${self?.name ?? 'peer'} · dynamesh`
   }, [view.looks, peer])
@@ -67,4 +74,14 @@ export function Bench({
       </footer>
     </PeerViewProvider>
   )
+}
+
+/** A request that a person made, as a line of the activity list and a flash on the ring. */
+function reportOf(outcome: Outcome | undefined, { key, partition }: KeyPlacement): Report | undefined {
+  const peers = (ids: readonly string[]): readonly ActivityPart[] => ids.map(peer => ({ peer }))
+  if (outcome?.kind === 'put')
+    return { kind: 'write', parts: [{ key }, 'put: on disk at', ...peers(outcome.result.acknowledged)], partition }
+  if (outcome?.kind === 'get') return { kind: 'read', parts: [{ key }, 'got from', ...peers(outcome.result.replied)], partition }
+  if (outcome?.kind === 'delete' && outcome.existed) return { kind: 'write', parts: [{ key }, 'deleted'], partition }
+  return undefined
 }

@@ -4,7 +4,7 @@
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Activity } from '../model/activity.ts'
-import { slotClass } from '../model/member-looks.ts'
+import { peersOf } from '../model/activity.ts'
 import { arcPath, chordPath, drawing, pointAt } from '../model/ring-geometry.ts'
 import { usePeerView } from '../model/use-peer.ts'
 import type { MemberPlace } from './ring-members.tsx'
@@ -31,30 +31,23 @@ interface FlashProps {
 }
 
 function Flash({ flash, places, partitions }: FlashProps) {
-  const place = flash.peer === undefined ? undefined : places.get(flash.peer)
-  if (flash.partition === undefined) {
-    return place === undefined ? null : (
-      <circle
-        class={`flash-member ${flash.kind === 'member' ? 'flash-member-change' : `flash-${flash.kind}`}`}
-        cx={place.point.x}
-        cy={place.point.y}
-        r='26'
-      />
-    )
-  }
-  const turn = (flash.partition + 0.5) / partitions
+  const involved = peersOf(flash).flatMap(peerId => places.get(peerId) ?? [])
+  const { partition } = flash
+  if (partition === undefined) return <>{involved.map(place => ripple(flash, place))}</>
+  const turn = (partition + 0.5) / partitions
+  const from = pointAt(turn, drawing.innerRadius)
   return (
     <>
       <path class={`flash-arc flash-${flash.kind}`} d={arcPath(turn - 0.012, turn + 0.012, drawing.outerRadius + 5)} />
-      {place !== undefined && (
-        <path
-          class={`flash-line flash-${flash.kind} ${slotClass(place.look)}`}
-          d={chordPath(pointAt(turn, drawing.innerRadius), place.point)}
-          pathLength={1}
-        />
-      )}
+      {involved.map(({ member, point }) => (
+        <path key={member.peerId} class={`flash-line flash-${flash.kind}`} d={chordPath(from, point)} pathLength={1} />
+      ))}
     </>
   )
+}
+
+function ripple(flash: Activity, { member, point }: MemberPlace) {
+  return <circle key={member.peerId} class={`flash-ripple flash-${flash.kind}`} cx={point.x} cy={point.y} r='26' />
 }
 
 /** Reports of the last moment. Several of one kind, place and peer are one flash. */
@@ -90,7 +83,7 @@ function useFlashes(): readonly Activity[] {
 function distinct(flashes: readonly Activity[]): readonly Activity[] {
   const seen = new Set<string>()
   return flashes.filter(flash => {
-    const where = `${flash.kind} ${flash.partition ?? ''} ${flash.peer ?? ''}`
+    const where = `${flash.kind} ${flash.partition ?? ''} ${peersOf(flash).join(' ')}`
     if (seen.has(where)) return false
     seen.add(where)
     return true

@@ -2,7 +2,7 @@
  * Keeps the connections that are wanted, for ever.
  *
  * A target is a peer, or an address whose peer is not known yet. A target without a connection is tried again and again, with waits
- * that grow and jitter; one that is only reached through a relay is tried on its direct addresses in the background. Success,
+ * that grow and jitter; one that is reached in a worse way than its addresses allow is tried on the better ones in the background. Success,
  * a lost connection and the end of a cut start the waits anew. Dials run at most `dialsMax` at a time, each with an end.
  *
  * libp2p's own redialling gives up after one attempt over WebSockets and does not renew relay reservations, hence this.
@@ -13,9 +13,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { WantedPeer } from '../../ports/network.ts'
 import { parseAddress } from './addresses.ts'
 import { backoffMs, redialBackoff, refusedBackoff, upgradeBackoff, type Backoff } from './backoff.ts'
-
-/** How a peer is reached at the moment. */
-export type Reach = 'direct' | 'relayed' | 'not'
+import { isBetter, reachOf, type Reach } from './reach.ts'
 
 /** What the supervisor needs. */
 export interface SupervisorOptions {
@@ -26,8 +24,8 @@ export interface SupervisorOptions {
   reach(peer: PeerId): Reach
   /** True when no further connection may be opened. */
   isFull(): boolean
-  /** Tries to reach a target until it is connected and admitted; resolves with who answered, rejects with the last reason. */
-  dial(peer: PeerId | undefined, addresses: readonly string[], directOnly: boolean, signal: AbortSignal): Promise<PeerId>
+  /** Tries to reach a target in a better way than `present`, until it is connected and admitted; resolves with who answered, rejects with the last reason. */
+  dial(peer: PeerId | undefined, addresses: readonly string[], present: Reach, signal: AbortSignal): Promise<PeerId>
   /** True for an error that will not go away soon: a refusal, a fault. */
   isLasting(error: unknown): boolean
 }
@@ -191,7 +189,14 @@ export class ConnectionSupervisor {
   }
 
   #needsDial(target: Target): boolean {
-    return target.attempt === undefined && target.addresses.length > 0 && this.#reach(target) !== 'direct'
+    return target.attempt === undefined && target.addresses.length > 0 && this.#canImprove(target)
+  }
+
+  /** A relayed connection may always turn into WebRTC; WebRTC into a stream only where there is an address for one. */
+  #canImprove(target: Target): boolean {
+    const reach = this.#reach(target)
+    if (reach !== 'webrtc') return reach !== 'direct'
+    return target.addresses.some(text => isStream(text))
   }
 
   #reach(target: Target): Reach {
@@ -199,17 +204,17 @@ export class ConnectionSupervisor {
   }
 
   async #attempt(target: Target): Promise<void> {
-    const upgrade = this.#reach(target) === 'relayed'
+    const present = this.#reach(target)
     const attempt = new AbortController()
     target.attempt = attempt
     this.#dials++
     try {
       const isKnown = target.peer === undefined || target.key === target.peer
-      target.peer = await this.#options.dial(isKnown ? target.peer : undefined, target.addresses, upgrade, attempt.signal)
+      target.peer = await this.#options.dial(isKnown ? target.peer : undefined, target.addresses, present, attempt.signal)
       target.failures = 0
       if (this.#reach(target) !== 'direct') this.#later(target, upgradeBackoff)
     } catch (error) {
-      const patient = upgrade ? upgradeBackoff : redialBackoff
+      const patient = isBetter(present, 'not') ? upgradeBackoff : redialBackoff
       if (!attempt.signal.aborted) this.#later(target, this.#options.isLasting(error) ? refusedBackoff : patient)
       else if (this.#isRunning) this.#retryNow(target)
     } finally {
@@ -218,4 +223,9 @@ export class ConnectionSupervisor {
       this.#run()
     }
   }
+}
+
+function isStream(text: string): boolean {
+  const address = parseAddress(text)
+  return address !== undefined && address.transport !== 'other' && reachOf(address) === 'direct'
 }

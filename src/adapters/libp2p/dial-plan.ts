@@ -6,6 +6,7 @@
  */
 import type { PeerId } from '../../core/identifiers.ts'
 import { inDialOrder, parseAddress, type ParsedAddress } from './addresses.ts'
+import { isBetter, reachOf, type Reach } from './reach.ts'
 
 /** One try. */
 export interface DialTry {
@@ -27,10 +28,10 @@ const webRtcTimeoutMs = 4_000
 const dialTimeoutMs = 6_000
 const triesMax = 16
 
-/** The tries of one attempt at `peer` (`undefined`: whoever answers). With `directOnly`, relaying is no answer. */
-export function dialPlan(peer: PeerId | undefined, addresses: readonly string[], directOnly: boolean, context: DialContext): readonly DialTry[] {
+/** The tries of one attempt at `peer` (`undefined`: whoever answers) by the addresses that would be better than `present`. */
+export function dialPlan(peer: PeerId | undefined, addresses: readonly string[], present: Reach, context: DialContext): readonly DialTry[] {
   const parsed = addresses.map(parseAddress).filter(address => address !== undefined)
-  const usable = parsed.filter(address => isUsable(address, peer, context) && !(directOnly && address.relayed))
+  const usable = parsed.filter(address => isUsable(address, peer, context) && isBetter(reachOf(address), present))
   const ordered = inDialOrder(usable).toSorted((a, b) => viaStranger(a, context) - viaStranger(b, context))
   return withoutTwins(ordered).flatMap(triesOf).slice(0, triesMax)
 }

@@ -7,9 +7,9 @@ import type { PeerId } from '../../core/identifiers.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Metrics } from '../../ports/metrics.ts'
 import type { ParsedAddress } from './addresses.ts'
-import type { Reach } from './connection-supervisor.ts'
 import { dialPlan, type DialContext, type DialTry } from './dial-plan.ts'
 import type { Refusal } from './hello.ts'
+import { isBetter, type Reach } from './reach.ts'
 import type { Session } from './session.ts'
 import type { TransportSet } from './transport-set.ts'
 
@@ -40,32 +40,32 @@ export class Dialler {
     this.#context = {
       self: needs.self,
       mayDial: address => needs.options.transports.mayDial(address, needs.isLocal()),
-      isConnected: relay => needs.reach(relay) === 'direct'
+      isConnected: relay => isBetter(needs.reach(relay), 'relayed')
     }
   }
 
-  /** Resolves with the peer that answered; rejects with the last reason. */
-  async dial(peer: PeerId | undefined, addresses: readonly string[], directOnly: boolean, signal: AbortSignal): Promise<PeerId> {
+  /** Tries the addresses that are better than the way in which the peer is reached at `present`. Resolves with the peer that answered; rejects with the last reason. */
+  async dial(peer: PeerId | undefined, addresses: readonly string[], present: Reach, signal: AbortSignal): Promise<PeerId> {
     let reason: unknown = new StoreError('ERR_NETWORK', 'None of the addresses can be dialled from here.')
-    for (const attempt of dialPlan(peer, addresses, directOnly, this.#context)) {
+    for (const attempt of dialPlan(peer, addresses, present, this.#context)) {
       if (signal.aborted) break
       try {
-        return await this.#dialOne(attempt, directOnly, signal)
+        return await this.#dialOne(attempt, isBetter(present, 'not'), signal)
       } catch (error) {
         reason = this.#failed(attempt.address, error)
-        if (peer !== undefined && this.#needs.reach(peer) === 'direct') return peer
+        if (peer !== undefined && isBetter(this.#needs.reach(peer), isBetter(present, 'relayed') ? present : 'relayed')) return peer
         if (isLasting(reason)) break
       }
     }
     throw reason
   }
 
-  async #dialOne(attempt: DialTry, directOnly: boolean, cancelled: AbortSignal): Promise<PeerId> {
+  async #dialOne(attempt: DialTry, isUpgrade: boolean, cancelled: AbortSignal): Promise<PeerId> {
     const host = this.#needs.host()
     if (host === undefined) throw new StoreError('ERR_CLOSED', 'The network is not started.')
     this.#needs.options.metrics?.count('network.dials')
     const signal = AbortSignal.any([cancelled, AbortSignal.timeout(attempt.timeoutMs)])
-    const connection = await host.dial(attempt.address.multiaddr, { signal, force: directOnly })
+    const connection = await host.dial(attempt.address.multiaddr, { signal, force: isUpgrade })
     const session = this.#needs.session(connection.id)
     if (session === undefined) throw new StoreError('ERR_NETWORK', 'The connection ended at once.')
     await session.ready

@@ -27,6 +27,7 @@ import { gossipTopic, joinGossip } from './gossip.ts'
 import { sessionBytes, type Hello, type Refusal } from './hello.ts'
 import { startHost, type Host } from './host.ts'
 import { ownAddresses } from './own-addresses.ts'
+import { reachOf, type Reach } from './reach.ts'
 import { RelayReservations } from './relay.ts'
 import { Session, type SessionEvents } from './session.ts'
 import { SessionTable } from './session-table.ts'
@@ -309,7 +310,7 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
       fraction: () => this.#jitter.fraction(),
       reach: peer => this.#reach(peer),
       isFull: () => (this.#host?.libp2p.getConnections().length ?? 0) >= this.#connectionsMax,
-      dial: (peer, addresses, directOnly, signal) => dialler.dial(peer, addresses, directOnly, signal),
+      dial: (peer, addresses, present, signal) => dialler.dial(peer, addresses, present, signal),
       isLasting
     })
   }
@@ -338,10 +339,9 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
     })
   }
 
-  #reach(peer: PeerId): 'direct' | 'relayed' | 'not' {
+  #reach(peer: PeerId): Reach {
     const session = this.#table.current(peer)
-    if (session === undefined) return 'not'
-    return session.info.relayed ? 'relayed' : 'direct'
+    return session === undefined ? 'not' : reachOf(session.info)
   }
 }
 

@@ -2,7 +2,7 @@
  * Which sessions there are with each peer, and which of them is used.
  *
  * Two peers that dial each other at the same time get two connections; so does a pair that was relayed and now reaches each other
- * directly. Both ends choose by the same rule (direct before relayed, then the one dialled by the smaller peer id, then the younger) and
+ * directly. Both ends choose by the same rule (streams before WebRTC before relayed, then the one dialled by the smaller peer id, then the younger) and
  * send on the chosen one. The smaller peer id closes the others, after a grace in which what is under way still arrives; only one end
  * does, because the two may disagree about which of two connections is younger.
  */
@@ -12,6 +12,7 @@ import type { Writer } from '../../core/codec.ts'
 import { StoreError } from '../../core/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Hello } from './hello.ts'
+import { isBetter, reachOf } from './reach.ts'
 import type { Session } from './session.ts'
 
 /** How long a session that is no longer used stays open for what is under way. */
@@ -101,8 +102,8 @@ export class SessionTable {
 
   /** Negative when `a` is to be preferred. Both ends agree, but for the last criterion, where the order of arrival may differ. */
   #compare(a: Session, b: Session): number {
-    const relayed = Number(a.info.relayed) - Number(b.info.relayed)
-    if (relayed !== 0) return relayed
+    const [reachA, reachB] = [reachOf(a.info), reachOf(b.info)]
+    if (reachA !== reachB) return isBetter(reachA, reachB) ? -1 : 1
     const dialler = Number(this.#isDialledBySmaller(b)) - Number(this.#isDialledBySmaller(a))
     return dialler !== 0 ? dialler : b.order - a.order
   }

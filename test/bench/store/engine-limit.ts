@@ -19,7 +19,7 @@ export async function engineLimit(folder: string, valueBytes: number): Promise<E
         const batch = Array.from({ length: concurrency }, () => ({ type: 'put' as const, key: new Uint8Array(randomBytes(16)), value: new Uint8Array(valueBytes) }))
         await level.batch(batch, { sync: true })
       }
-      return { rate: (rows / (performance.now() - startMs)) * 1000, p50Ms: undefined, p99Ms: undefined }
+      return { rate: (rows / (performance.now() - startMs)) * 1000, p50Ms: undefined, p99Ms: undefined, cpuUs: undefined }
     },
     close: () => level.close()
   }

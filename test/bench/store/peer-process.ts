@@ -3,19 +3,24 @@
  * the parent process disconnects.
  */
 import { createPeer, type Peer } from '../../../src/entry/nodejs.ts'
-import type { Measurement } from './processes.ts'
+import type { Measurement, Question } from './processes.ts'
 import { sample, type Sample } from './sample.ts'
 
 const [storage = '', address = ''] = process.argv.slice(2)
 const peer = await createPeer({ cluster: 'bench', storage, listen: ['/ip4/127.0.0.1/tcp/0'], join: address === '' ? [] : [address] })
-process.on('message', message => void serve(peer, message as Measurement | 'ready'))
+process.on('message', message => void serve(peer, message as Question))
 process.once('disconnect', () => void peer.stop().then(() => process.exit(0)))
 process.send?.(peer.status().addresses[0])
 
 let keys = 0
 
-async function serve(to: Peer, message: Measurement | 'ready'): Promise<void> {
-  process.send?.(message === 'ready' ? await ready(to) : await measure(to, message))
+async function serve(to: Peer, question: Question): Promise<void> {
+  process.send?.(question === 'cpu' ? usedUs() : question === 'ready' ? await ready(to) : await measure(to, question))
+}
+
+function usedUs(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
 }
 
 /** Resolves once all three peers are up and can be reached. */

@@ -29,17 +29,33 @@ export async function startPeers(folder: string, profile: string | undefined): P
     address = String(await answer(child))
   }
   const measuring = children.at(-1) as ChildProcess
-  const ask = async (message: Measurement | 'ready'): Promise<unknown> => {
-    measuring.send(message)
-    return answer(measuring)
-  }
-  await ask('ready')
+  await ask(measuring, 'ready')
   return {
-    measure: async measurement => (await ask(measurement)) as Sample,
+    measure: async measurement => {
+      const beforeUs = await cpuUs(children)
+      const measured = (await ask(measuring, measurement)) as Sample
+      const operations = (measured.rate * measurement.durationMs) / 1000
+      return { ...measured, cpuUs: ((await cpuUs(children)) - beforeUs) / operations }
+    },
     stop: async () => {
       await Promise.all(children.map(end))
     }
   }
+}
+
+/** What a process of the benchmark can be asked. */
+export type Question = Measurement | 'ready' | 'cpu'
+
+async function ask(child: ChildProcess, question: Question): Promise<unknown> {
+  child.send(question)
+  return answer(child)
+}
+
+/** Processor time that the processes have used so far. */
+async function cpuUs(children: readonly ChildProcess[]): Promise<number> {
+  let us = 0
+  for (const child of children) us += Number(await ask(child, 'cpu'))
+  return us
 }
 
 /** The answering side of the request benchmark, as a process of its own. */

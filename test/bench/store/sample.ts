@@ -5,6 +5,8 @@ export interface Sample {
   /** Half of the operations took at most this long, in milliseconds. */
   readonly p50Ms: number | undefined
   readonly p99Ms: number | undefined
+  /** Processor time of one operation in all processes that take part, in microseconds. */
+  readonly cpuUs: number | undefined
 }
 
 /** Keeps `concurrency` operations in flight for `durationMs`. */
@@ -22,5 +24,5 @@ export async function sample(concurrency: number, durationMs: number, operation:
   await Promise.all(Array.from({ length: concurrency }, worker))
   const rate = (times.length / (performance.now() - startMs)) * 1000
   times.sort((a, b) => a - b)
-  return { rate, p50Ms: times[Math.floor(times.length * 0.5)], p99Ms: times[Math.floor(times.length * 0.99)] }
+  return { rate, p50Ms: times[Math.floor(times.length * 0.5)], p99Ms: times[Math.floor(times.length * 0.99)], cpuUs: undefined }
 }

@@ -1,0 +1,97 @@
+/** The checkers see what they are for: each is shown a lie. */
+import { describe, expect, test } from 'vitest'
+import { withDot, emptyContext } from '../../src/core/causal-context.ts'
+import { encodeUtf8 } from '../../src/core/codec.ts'
+import type { Actor, PeerId, RequestId } from '../../src/core/identifiers.ts'
+import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/record.ts'
+import { encodeRow, rowKey } from '../../src/protocol/storage-layout.ts'
+import { CausalHistory } from '../../src/simulation/causal-history.ts'
+import type { PutAnswer } from '../../src/simulation/cluster.ts'
+import { SafetyChecks } from '../../src/simulation/safety-checks.ts'
+
+const actor = 'a'.repeat(24) as Actor
+const peer = 'ada' as PeerId
+const request = (number: number): RequestId => number.toString(16).padStart(32, '0') as RequestId
+
+/** A record of writes that did not see each other: `[counter, request, value]`. */
+function record(...writes: readonly (readonly [number, number, string])[]): StoredRecord {
+  return writes.reduce(
+    (made, [counter, number, value]) =>
+      putSibling(made, emptyContext, { dot: { actor, counter }, request: request(number), wallTime: 1, value: encodeUtf8(value) }),
+    emptyRecord
+  )
+}
+
+function acknowledgement(acknowledged: readonly PeerId[], w: number): PutAnswer {
+  const dot = { actor, counter: 1 }
+  return { status: 'ok', mayHaveHappened: true, dot, coordinator: peer, acknowledged, hinted: [], siblings: 1, request: request(1), w, n: 3, context: withDot(emptyContext, dot) }
+}
+
+function setUp(): { readonly history: CausalHistory; readonly checks: SafetyChecks } {
+  const history = new CausalHistory()
+  return { history, checks: new SafetyChecks(history) }
+}
+
+describe('the safety checks', () => {
+  test('find an acknowledged write that is missing', () => {
+    const { history, checks } = setUp()
+    history.begin(request(1), 'k', 'one', new Set()).state = 'acknowledged'
+    history.begin(request(2), 'k', 'two', new Set()).state = 'acknowledged'
+    checks.finalState('k', record([1, 2, 'two']))
+    expect(checks.problems).toEqual([expect.stringContaining('LOST: k = one')])
+  })
+
+  test('let a write go that a later writer had seen, directly or through others', () => {
+    const { history, checks } = setUp()
+    history.begin(request(1), 'k', 'one', new Set()).state = 'acknowledged'
+    history.begin(request(2), 'k', 'two', history.pastOf([request(1)])).state = 'acknowledged'
+    history.begin(request(3), 'k', 'three', history.pastOf([request(2)]))
+    checks.finalState('k', record([1, 3, 'three']))
+    expect(checks.problems).toEqual([])
+  })
+
+  test('find a false sibling', () => {
+    const { history, checks } = setUp()
+    history.begin(request(1), 'k', 'one', new Set())
+    history.begin(request(2), 'k', 'two', history.pastOf([request(1)]))
+    checks.shown('k', record([1, 1, 'one'], [2, 2, 'two']))
+    expect(checks.problems).toEqual([expect.stringContaining('a false sibling: one')])
+  })
+
+  test('find a value that nobody wrote, or wrote to another key, or was told that it was not written', () => {
+    const { history, checks } = setUp()
+    history.begin(request(1), 'other', 'one', new Set())
+    history.begin(request(2), 'k', 'two', new Set()).state = 'refused'
+    checks.shown('k', record([1, 1, 'one'], [2, 2, 'two'], [3, 3, 'three']))
+    expect(checks.problems).toHaveLength(3)
+  })
+
+  test('find a dot that was minted twice', () => {
+    const { checks } = setUp()
+    checks.sawRecord(record([1, 1, 'one']))
+    checks.sawRecord(record([1, 2, 'two']))
+    expect(checks.problems).toEqual([expect.stringContaining('was minted twice')])
+  })
+
+  test('find an acknowledgement of a peer that holds nothing durably', () => {
+    const { checks } = setUp()
+    checks.acknowledged('k', acknowledgement([peer], 1), 1)
+    expect(checks.problems).toEqual([expect.stringContaining('never held it durably')])
+  })
+
+  test('accept an acknowledgement of a peer that held it durably', () => {
+    const { checks } = setUp()
+    checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: record([1, 1, 'one']) }) }])
+    checks.acknowledged('k', acknowledgement([peer], 1), 1)
+    expect(checks.problems).toEqual([])
+  })
+
+  test('find acknowledgements that are too few, or of one peer twice', () => {
+    const { checks } = setUp()
+    checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: record([1, 1, 'one']) }) }])
+    checks.acknowledged('k', acknowledgement([peer], 2), 2)
+    checks.acknowledged('k', acknowledgement([peer, peer], 2), 2)
+    expect(checks.problems.some(problem => problem.includes('instead of 2 peers'))).toBe(true)
+    expect(checks.problems.some(problem => problem.includes('counts a peer twice'))).toBe(true)
+  })
+})
