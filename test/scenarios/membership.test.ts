@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest'
+import { membershipMs } from '../../src/protocol/membership.ts'
+import { divergences } from '../../src/simulation/convergence.ts'
+import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders } from './cast.ts'
+
+const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`)
+
+describe('a joining peer', () => {
+  test('gets the keys that it owns, from peers that give up theirs', () => {
+    const cluster = clusterOf(3)
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    cluster.add()
+    expect(cluster.settle()).toBe(true)
+    cluster.run(1000)
+    const owned = keys.filter(key => cluster.owners(key).includes(dee))
+    expect(owned.length).toBeGreaterThan(5)
+    for (const key of owned) expect(cluster.copyValues(dee, key)).toEqual([`value of ${key}`])
+    for (const key of keys) expect(holders(cluster, key)).toEqual([...cluster.owners(key)].sort())
+    expect(divergences(cluster, keys)).toEqual([])
+  })
+
+  test('loses nothing that is written while it joins', () => {
+    const cluster = clusterOf(3)
+    for (const key of keys) cluster.put(ada, key, `old ${key}`, { quorum: 3 })
+    cluster.add()
+    for (const [index, key] of keys.entries()) {
+      const writer = [ada, ben, cyd][index % 3] ?? ada
+      const { context } = cluster.get(writer, key)
+      expect(cluster.put(writer, key, `new ${key}`, { context }).status).toBe('ok')
+    }
+    cluster.settle()
+    cluster.run(1000)
+    for (const key of keys) expect(cluster.get(dee, key, { quorum: 3 }).values).toEqual([`new ${key}`])
+    cluster.run(1000)
+    expect(divergences(cluster, keys)).toEqual([])
+  })
+
+  test('goes on where it was after a crash of the peer that gives', () => {
+    const cluster = clusterOf(3)
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    cluster.add()
+    cluster.runUntil(() => cluster.keys(dee).length > 0)
+    for (const peer of [ada, ben, cyd]) cluster.restart(peer)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(1000)
+    for (const key of keys) expect(holders(cluster, key)).toEqual([...cluster.owners(key)].sort())
+  })
+
+  test('starts alone when nobody can be reached, and joins later with what it wrote', () => {
+    const cluster = clusterOf(3)
+    cluster.put(ada, 'k', 'of the cluster', { quorum: 3 })
+    const newcomer = cluster.add()
+    cluster.partition([newcomer], [ada, ben, cyd])
+    cluster.run(20_000)
+    expect(cluster.put(newcomer, 'k', 'of the newcomer', { quorum: 1 }).status).toBe('ok')
+    cluster.heal()
+    expect(cluster.settle()).toBe(true)
+    cluster.run(1000)
+    expect(cluster.get(ben, 'k', { quorum: 3 }).values).toEqual(['of the cluster', 'of the newcomer'])
+    cluster.run(1000)
+    expect(divergences(cluster, ['k'])).toEqual([])
+  })
+})
+
+describe('a leaving peer', () => {
+  test('gives its keys away and ends up empty', () => {
+    const cluster = clusterOf(4)
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    cluster.run(1000)
+    cluster.peer(dee).leave()
+    expect(cluster.runUntil(() => cluster.departed.has(dee))).toBe(true)
+    cluster.settle()
+    cluster.run(1000)
+    expect(cluster.keys(dee)).toEqual([])
+    for (const key of keys) expect(holders(cluster, key)).toEqual([ada, ben, cyd])
+    for (const key of keys) expect(cluster.get(ben, key).values).toEqual([`value of ${key}`])
+  })
+
+  test('is known to be leaving before it is gone', () => {
+    const cluster = clusterOf(3, { network: { lossPerMille: 300 } })
+    cluster.peer(cyd).leave()
+    cluster.runUntil(() => cluster.departed.has(cyd))
+    for (const peer of [ada, ben]) expect(['leaving', 'left']).toContain(cluster.peer(peer).ringPeer?.view.get(cyd)?.status)
+  })
+
+  test('does not leave while the only others are away, and takes its data along to nowhere', () => {
+    const cluster = clusterOf(2)
+    cluster.put(ada, 'k', 'v', { quorum: 2 })
+    cluster.crash(ben)
+    cluster.run(10_000)
+    cluster.peer(ada).leave()
+    cluster.run(60_000)
+    expect(cluster.departed.has(ada)).toBe(false)
+    cluster.start(ben)
+    expect(cluster.runUntil(() => cluster.departed.has(ada))).toBe(true)
+    expect(cluster.get(ben, 'k').values).toEqual(['v'])
+  })
+
+  test('leaves with a full disk too', () => {
+    const cluster = clusterOf(4)
+    cluster.put(ada, 'k', 'v', { quorum: 3 })
+    cluster.peer(eve === dee ? ada : dee).storage.isFull = true
+    cluster.peer(dee).leave()
+    cluster.run(20_000)
+    cluster.peer(dee).storage.isFull = false
+    expect(cluster.runUntil(() => cluster.departed.has(dee))).toBe(true)
+    cluster.settle()
+    expect(cluster.get(ada, 'k', { quorum: 3 }).values).toEqual(['v'])
+  })
+})
+
+describe('member views', () => {
+  test('converge without gossip, by comparing digests', () => {
+    const cluster = clusterOf(4)
+    const { publish } = cluster.network
+    cluster.network.publish = () => undefined
+    cluster.add()
+    expect(cluster.runUntil(() => cluster.isSettled(), membershipMs.exchange * 20)).toBe(true)
+    cluster.network.publish = publish
+    expect(new Set(cluster.running().map(({ ringPeer }) => ringPeer?.ring().digest)).size).toBe(1)
+    expect(cluster.running().map(({ ringPeer }) => ringPeer?.view.size)).toEqual([5, 5, 5, 5, 5])
+  })
+
+  test('a tab that vanished is evicted, its keys get new owners, and it is back when it returns', () => {
+    const cluster = clusterOf(4, { evictAfterMs: 60_000, profile: index => ({ durable: index !== 3 }) })
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    cluster.crash(dee)
+    expect(cluster.runUntil(() => cluster.peer(ada).ringPeer?.view.get(dee)?.status === 'evicted', 300_000)).toBe(true)
+    cluster.settle()
+    cluster.run(1000)
+    for (const key of keys) expect(holders(cluster, key)).toEqual(expect.arrayContaining([ada, ben, cyd]))
+    cluster.start(dee)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(1000)
+    expect(cluster.peer(ada).ringPeer?.view.get(dee)?.status).toBe('up')
+    for (const key of keys) expect(cluster.get(dee, key, { quorum: 3 }).values).toEqual([`value of ${key}`])
+    expect(hintsLeft(cluster)).toBe(0)
+  })
+})
