@@ -1,63 +1,63 @@
 /**
  * The next moment at which something is due: a binary heap of (time, item).
  *
- * Entries are not removed when their item is done; whoever takes a due item checks whether it still matters.
+ * Entries are not removed when their item is done; whoever takes a due item checks whether it still matters. They outlive most of what
+ * they are about by seconds, so times and items are kept in two plain arrays: items that are numbers then cost no object of their own.
  */
 
 export class DeadlineQueue<Item> {
-  readonly #heap: { readonly atMs: number; readonly item: Item }[] = []
+  readonly #times: number[] = []
+  readonly #items: Item[] = []
 
   /** The earliest time, or `Infinity` when nothing is queued. */
   next(): number {
-    return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY
+    return this.#times[0] ?? Number.POSITIVE_INFINITY
   }
 
   add(atMs: number, item: Item): void {
-    const heap = this.#heap
-    let index = heap.length
-    heap.push({ atMs, item })
+    const times = this.#times
+    let index = times.length
+    times.push(atMs)
+    this.#items.push(item)
     while (index > 0) {
       const parent = (index - 1) >> 1
-      if (this.#at(parent) <= atMs) break
-      this.#swap(index, parent)
+      if ((times[parent] as number) <= atMs) break
+      this.#move(parent, index)
       index = parent
     }
+    this.#put(index, atMs, item)
   }
 
   /** Takes one item whose time is at or before `nowMs`, or `undefined`. */
   takeDue(nowMs: number): Item | undefined {
-    const first = this.#heap[0]
-    if (first === undefined || first.atMs > nowMs) return undefined
-    const last = this.#heap.pop()
-    if (last !== undefined && last !== first) {
-      this.#heap[0] = last
-      this.#sink()
+    const first = this.#times[0]
+    if (first === undefined || first > nowMs) return undefined
+    const item = this.#items[0]
+    const lastMs = this.#times.pop() as number
+    const last = this.#items.pop() as Item
+    if (this.#times.length > 0) this.#sink(lastMs, last)
+    return item
+  }
+
+  /** Puts an entry where it belongs, from the empty top downwards. */
+  #sink(atMs: number, item: Item): void {
+    const times = this.#times
+    let index = 0
+    for (let child = 1; child < times.length; child = index * 2 + 1) {
+      if (child + 1 < times.length && (times[child + 1] as number) < (times[child] as number)) child++
+      if (atMs <= (times[child] as number)) break
+      this.#move(child, index)
+      index = child
     }
-    return first.item
+    this.#put(index, atMs, item)
   }
 
-  #sink(): void {
-    const { length } = this.#heap
-    for (let index = 0; ; ) {
-      const left = index * 2 + 1
-      if (left >= length) return
-      const smaller = left + 1 < length && this.#at(left + 1) < this.#at(left) ? left + 1 : left
-      if (this.#at(index) <= this.#at(smaller)) return
-      this.#swap(index, smaller)
-      index = smaller
-    }
+  #move(from: number, to: number): void {
+    this.#put(to, this.#times[from] as number, this.#items[from] as Item)
   }
 
-  #at(index: number): number {
-    return this.#heap[index]?.atMs ?? Number.POSITIVE_INFINITY
-  }
-
-  #swap(a: number, b: number): void {
-    const heap = this.#heap
-    const first = heap[a]
-    const second = heap[b]
-    if (first === undefined || second === undefined) return
-    heap[a] = second
-    heap[b] = first
+  #put(index: number, atMs: number, item: Item): void {
+    this.#times[index] = atMs
+    this.#items[index] = item
   }
 }

@@ -14,7 +14,7 @@ export const siblingsMax = 64
 /** Most siblings in a record that arrives from another peer or from disk; a larger record is malformed. (*wire*) */
 export const recordSiblingsMax = 1024
 /** Bytes of all values of a key that a put may leave; at the bound the put is refused with `ERR_TOO_MANY_SIBLINGS`. Repair and handoff are not refused by it. */
-export const recordBytesMax: number = 4 * 1024 * 1024
+export const recordBytesMax: number = 8 * 1024 * 1024
 /** Most actors in a version vector; a context with more is refused with `ERR_CONTEXT_TOO_LARGE`. (*wire*) */
 export const contextActorsMax = 1024
 /** Most loose dots in a context; a context with more is refused with `ERR_CONTEXT_TOO_LARGE`. (*wire*) */

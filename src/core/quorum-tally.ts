@@ -27,24 +27,22 @@ export function quorumTally(needed: number): QuorumTally {
 /** Notes that `peer` was asked; asking again after a failure gives it another chance, an acknowledgement stands. */
 export function ask(tally: QuorumTally, peer: PeerId): QuorumTally {
   if (tally.acknowledged.includes(peer) || tally.pending.includes(peer)) return tally
-  return { ...tally, pending: [...tally.pending, peer], failed: without(tally.failed, peer) }
+  const { needed, pending, acknowledged, failed } = tally
+  return { needed, pending: [...pending, peer], acknowledged, failed: without(failed, peer) }
 }
 
 /** Notes that `peer` said yes, even if it was given up before. */
 export function acknowledge(tally: QuorumTally, peer: PeerId): QuorumTally {
   if (tally.acknowledged.includes(peer)) return tally
-  return {
-    ...tally,
-    pending: without(tally.pending, peer),
-    failed: without(tally.failed, peer),
-    acknowledged: [...tally.acknowledged, peer]
-  }
+  const { needed, pending, acknowledged, failed } = tally
+  return { needed, pending: without(pending, peer), acknowledged: [...acknowledged, peer], failed: without(failed, peer) }
 }
 
 /** Notes that `peer` said no or stayed silent; an acknowledgement stands. */
 export function fail(tally: QuorumTally, peer: PeerId): QuorumTally {
   if (tally.acknowledged.includes(peer) || tally.failed.includes(peer)) return tally
-  return { ...tally, pending: without(tally.pending, peer), failed: [...tally.failed, peer] }
+  const { needed, pending, acknowledged, failed } = tally
+  return { needed, pending: without(pending, peer), acknowledged, failed: [...failed, peer] }
 }
 
 /** True when `peer` was asked, whatever came of it. Answers of others are no answers. */

@@ -32,8 +32,10 @@ interface PendingGet {
   readonly partition: number
   readonly owners: readonly PeerId[]
   readonly r: number
+  readonly deadlineMs: number
   readonly waitUntilMs: number
   readonly sentAtMs: Map<PeerId, number>
+  lastSentMs: number
   readonly replies: Map<PeerId, StoredRecord | undefined>
   tally: QuorumTally
   settled: boolean
@@ -49,7 +51,8 @@ export class GetCoordinator {
   readonly #parts: GetCoordinatorParts
   readonly #pending = new Map<number, PendingGet>()
   readonly #ids = new Map<number, number>()
-  readonly #due = new DeadlineQueue<{ readonly id: number; readonly peer: PeerId | undefined; readonly last: boolean }>()
+  /** Gets to be looked at, by id. */
+  readonly #due = new DeadlineQueue<number>()
 
   constructor(parts: GetCoordinatorParts) {
     this.#parts = parts
@@ -73,15 +76,17 @@ export class GetCoordinator {
       partition,
       owners,
       r,
+      deadlineMs: now.ms + get.timeoutMs,
       waitUntilMs,
       sentAtMs: new Map(),
+      lastSentMs: Number.NaN,
       replies: new Map(),
       tally: quorumTally(r),
       settled: false
     }
     this.#pending.set(pending.id, pending)
     this.#ids.set(call, pending.id)
-    this.#due.add(now.ms + get.timeoutMs, { id: pending.id, peer: undefined, last: true })
+    this.#due.add(pending.deadlineMs, pending.id)
     for (const peer of firstReachable(routing, partition, Math.max(owners.length, 1), !get.sloppy, NOBODY)) this.#ask(now, pending, peer, effects)
     this.#judge(now, pending, effects)
   }
@@ -124,19 +129,26 @@ export class GetCoordinator {
 
   wake(now: Instant, effects: Effect[]): void {
     for (let due = this.#due.takeDue(now.ms); due !== undefined; due = this.#due.takeDue(now.ms)) {
-      const pending = this.#pending.get(due.id)
+      const pending = this.#pending.get(due)
       if (pending === undefined) continue
-      if (due.last) this.#expire(pending, effects)
-      else if (due.peer === undefined) this.#judge(now, pending, effects)
-      else if (pending.tally.pending.includes(due.peer)) this.#missed(now, pending, due.peer, effects)
+      if (now.ms >= pending.deadlineMs) this.#expire(pending, effects)
+      else this.#review(now, pending, effects)
     }
+  }
+
+  /** Gives up whoever was asked too long ago. */
+  #review(now: Instant, pending: PendingGet, effects: Effect[]): void {
+    const silent = pending.tally.pending.filter(peer => (pending.sentAtMs.get(peer) ?? now.ms) + waits.patienceMs <= now.ms)
+    for (const peer of silent) if (pending.tally.pending.includes(peer)) this.#missed(now, pending, peer, effects)
+    if (silent.length === 0) this.#judge(now, pending, effects)
   }
 
   #ask(now: Instant, pending: PendingGet, peer: PeerId, effects: Effect[]): void {
     const { id, get } = pending
     pending.tally = ask(pending.tally, peer)
+    if (pending.lastSentMs !== now.ms) this.#due.add(now.ms + waits.patienceMs, id)
+    pending.lastSentMs = now.ms
     pending.sentAtMs.set(peer, now.ms)
-    this.#due.add(now.ms + waits.patienceMs, { id, peer, last: false })
     effects.push({ kind: 'send', to: peer, lane: 'request', message: { type: 'fetch', id, key: get.key } })
   }
 
@@ -164,7 +176,7 @@ export class GetCoordinator {
     if (pending.tally.pending.length > 0) return
     if (pending.settled) return this.#finish(pending, effects)
     if (this.#askEmptyHanded(now, pending, effects)) return
-    if (now.ms < pending.waitUntilMs) this.#due.add(pending.waitUntilMs, { id: pending.id, peer: undefined, last: false })
+    if (now.ms < pending.waitUntilMs) this.#due.add(pending.waitUntilMs, pending.id)
     else this.#expire(pending, effects)
   }
 

@@ -116,7 +116,7 @@ export class HintedHandoff {
     if (others.length === 0) return settled(now, true, effects)
     const operation: RowOperation = {
       from: undefined,
-      apply: (_now, row) => ({ row, operations: row === undefined ? [] : this.store(others, key, row.record), then: others.map(target => reported('hint-stored', target, key)) }),
+      apply: (_now, row) => ({ row, operations: row === undefined ? [] : this.store(others, key, row.record), then: others.map(target => hintStored(target, key)) }),
       settled: (at, out) => {
         this.pump(at, out)
         settled(at, true, out)
@@ -254,7 +254,7 @@ export class HintedHandoff {
         if (stays(row)) return { row, operations: [], then: [] }
         released = this.#mark(target, key)
         const kept = ownersOf(this.#parts.routing, key).includes(this.#parts.routing.self) || this.#targetsByKey.has(toMapKey(key))
-        return { row: kept ? row : undefined, operations: [{ type: 'delete', key: hintKey(target, key) }], then: [reported('hint-delivered', target, key)] }
+        return { row: kept ? row : undefined, operations: [{ type: 'delete', key: hintKey(target, key) }], then: [hintDelivered(target, key)] }
       },
       settled: () => this.#forget(target, released),
       fail: now => this.#unmark(now, target, released)
@@ -376,8 +376,13 @@ function holds(hint: Hint | undefined): number {
   return hint === undefined || hint.released ? 0 : 1
 }
 
-function reported(type: 'hint-stored' | 'hint-delivered', target: PeerId, key: Uint8Array): Effect {
-  return { kind: 'report', event: { type, target, key } }
+/** News that a hint for `target` is durable here. */
+export function hintStored(target: PeerId, key: Uint8Array): Effect {
+  return { kind: 'report', event: { type: 'hint-stored', target, key } }
+}
+
+function hintDelivered(target: PeerId, key: Uint8Array): Effect {
+  return { kind: 'report', event: { type: 'hint-delivered', target, key } }
 }
 
 const NOTHING: readonly BatchOperation[] = []

@@ -14,7 +14,7 @@ import { acknowledge, ask, fail, quorumTally, verdict, wasAsked, type QuorumTall
 import { maximalSiblings, type StoredRecord } from '../core/record.ts'
 import type { Effect } from './effect.ts'
 import type { FailureDetector } from './failure-detector.ts'
-import type { HintedHandoff } from './hinted-handoff.ts'
+import { hintStored, type HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import type { PutStatus, Replicate, Replicated } from './message.ts'
 import type { Replica } from './replica.ts'
@@ -63,6 +63,7 @@ interface Coordination {
   /** Which owners each asked peer stands in for; an owner stands for itself. */
   readonly errands: Map<PeerId, readonly PeerId[]>
   readonly sentAtMs: Map<PeerId, number>
+  lastSentMs: number
   settled: boolean
   /** Everyone who sent this request: retries join the first. */
   readonly done: CoordinatedPut['done'][]
@@ -83,7 +84,8 @@ export class PutCoordinator {
   readonly #active = new Map<number, Coordination>()
   readonly #byRequest = new Map<RequestId, Coordination>()
   readonly #remembered = new Map<RequestId, CoordinatedResult>()
-  readonly #due = new DeadlineQueue<{ readonly id: number; readonly peer: PeerId | undefined }>()
+  /** Coordinations to be looked at, by id. */
+  readonly #due = new DeadlineQueue<number>()
 
   constructor(parts: PutCoordinatorParts) {
     this.#parts = parts
@@ -114,12 +116,13 @@ export class PutCoordinator {
       siblings: 0,
       errands: new Map(),
       sentAtMs: new Map(),
+      lastSentMs: Number.NaN,
       settled: false,
       done: [put.done]
     }
     this.#active.set(coordination.id, coordination)
     this.#byRequest.set(put.request, coordination)
-    this.#due.add(coordination.deadlineMs, { id: coordination.id, peer: undefined })
+    this.#due.add(coordination.deadlineMs, coordination.id)
     const plan = this.#plan(coordination)
     if (this.#cannotHint(coordination, plan.get(undefined) ?? [])) return this.#settle(now, coordination, 'hints-full', effects)
     replica.change(now, put.key, operations.mint(this.#mint(coordination, plan)), effects)
@@ -164,12 +167,19 @@ export class PutCoordinator {
 
   wake(now: Instant, effects: Effect[]): void {
     for (let due = this.#due.takeDue(now.ms); due !== undefined; due = this.#due.takeDue(now.ms)) {
-      const coordination = this.#active.get(due.id)
+      const coordination = this.#active.get(due)
       if (coordination === undefined) continue
-      if (due.peer === undefined) this.#expire(now, coordination, effects)
-      else if (due.peer === this.#parts.routing.self) this.#judge(now, coordination, effects)
-      else if (coordination.tally.pending.includes(due.peer)) this.#missed(now, coordination, due.peer, effects)
+      if (now.ms >= coordination.deadlineMs) this.#expire(now, coordination, effects)
+      else this.#review(now, coordination, effects)
     }
+  }
+
+  /** Gives up whoever was asked too long ago. */
+  #review(now: Instant, coordination: Coordination, effects: Effect[]): void {
+    const { sentAtMs } = coordination
+    const silent = coordination.tally.pending.filter(peer => (sentAtMs.get(peer) ?? now.ms) + waits.patienceMs <= now.ms)
+    for (const peer of silent) if (coordination.tally.pending.includes(peer)) this.#missed(now, coordination, peer, effects)
+    if (silent.length === 0) this.#judge(now, coordination, effects)
   }
 
   /**
@@ -229,6 +239,7 @@ export class PutCoordinator {
   #mint(coordination: Coordination, plan: ReadonlyMap<PeerId | undefined, readonly PeerId[]>): Parameters<ReplicaOperations['mint']>[0] {
     const { put } = coordination
     const { routing, hints } = this.#parts
+    const own = plan.get(undefined) ?? []
     for (const [peer, owners] of plan) if (peer !== undefined) coordination.errands.set(peer, owners)
     coordination.tally = ask(coordination.tally, routing.self)
     return {
@@ -236,12 +247,12 @@ export class PutCoordinator {
       request: put.request,
       context: put.context,
       value: put.value,
-      hints: record => hints.store(plan.get(undefined) ?? [], put.key, record),
+      hints: record => hints.store(own, put.key, record),
       minted: (dot, record, delta) => {
         coordination.dot = dot
         coordination.delta = delta
         coordination.siblings = maximalSiblings(record).length
-        return [this.#ownAnswer(coordination, 'ok')]
+        return [this.#ownAnswer(coordination, 'ok'), ...own.map(target => hintStored(target, put.key))]
       },
       refused: (now, reason, effects) => this.#settle(now, coordination, reason, effects),
       fail: (now, failure, effects) => this.#settle(now, coordination, failure, effects)
@@ -261,8 +272,9 @@ export class PutCoordinator {
     // What is not durable here must not be known elsewhere: after a failed write the same dot is minted again.
     if (delta === undefined || !tally.acknowledged.includes(this.#parts.routing.self)) return
     coordination.tally = ask(coordination.tally, peer)
+    if (coordination.lastSentMs !== now.ms) this.#due.add(now.ms + waits.patienceMs, id)
+    coordination.lastSentMs = now.ms
     coordination.sentAtMs.set(peer, now.ms)
-    this.#due.add(Math.min(now.ms + waits.patienceMs, coordination.deadlineMs), { id, peer })
     const hintFor = (coordination.errands.get(peer) ?? []).filter(owner => owner !== peer)
     effects.push({ kind: 'send', to: peer, lane: 'request', message: { type: 'replicate', id, key: put.key, record: delta, hintFor } })
   }
@@ -303,7 +315,7 @@ export class PutCoordinator {
   /** Nobody is left to ask: a peer that comes back within the patience still counts. */
   #fallShort(now: Instant, coordination: Coordination, effects: Effect[]): void {
     if (now.ms >= coordination.waitUntilMs) this.#settle(now, coordination, 'quorum', effects)
-    else this.#due.add(coordination.waitUntilMs, { id: coordination.id, peer: this.#parts.routing.self })
+    else this.#due.add(coordination.waitUntilMs, coordination.id)
   }
 
   #expire(now: Instant, coordination: Coordination, effects: Effect[]): void {

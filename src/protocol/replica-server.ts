@@ -3,7 +3,7 @@
  */
 import type { PeerId } from '../core/identifiers.ts'
 import type { Effect } from './effect.ts'
-import type { HintedHandoff } from './hinted-handoff.ts'
+import { hintStored, type HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import type { Fetch, ForwardPut, Handoff, Message, Repair, Replicate, ReplicaStatus } from './message.ts'
 import type { PutCoordinator } from './put-coordinator.ts'
@@ -138,8 +138,4 @@ function toReply(to: PeerId, message: Message): Effect {
 
 function reply(effects: Effect[], to: PeerId, message: Message): void {
   effects.push(toReply(to, message))
-}
-
-function hintStored(target: PeerId, key: Uint8Array): Effect {
-  return { kind: 'report', event: { type: 'hint-stored', target, key } }
 }

@@ -9,10 +9,11 @@ import { transferPageRows } from '../core/limits.ts'
 import type { Ring } from '../core/ring.ts'
 import { encodeUtf8 } from '../core/codec.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
+import type { FailureDetector } from './failure-detector.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import type { TransferDone, TransferQuery } from './message.ts'
-import { partitionOfKey, type Routing } from './routing.ts'
+import { partitionOfKey, waits, type Routing } from './routing.ts'
 import { keyOfRow, metaKey, prefixes } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -28,6 +29,7 @@ export interface TransferParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly hints: HintedHandoff
+  readonly detector: FailureDetector
   /** Members that store something and can be reached, without this peer. */
   reachableMembers(): readonly PeerId[]
   /** This peer has everything that it owns in the current ring. */
@@ -52,6 +54,8 @@ export class Transfer implements StorageClient {
   readonly #askers = new Map<PeerId, string>()
   /** While this peer is joining: who has given it everything in which ring. */
   readonly #givers = new Map<PeerId, string>()
+  /** When each member that has not answered yet was last pinged. */
+  readonly #probedMs = new Map<PeerId, number>()
   #queryAtMs = Number.POSITIVE_INFINITY
   #retry: Page | undefined
   #retryAtMs = Number.POSITIVE_INFINITY
@@ -129,9 +133,20 @@ export class Transfer implements StorageClient {
     const ring = this.#parts.routing.ring().digest
     for (const member of this.#parts.reachableMembers()) {
       if (this.#givers.get(member) === ring) continue
+      this.#probe(now, member, effects)
       effects.push({ kind: 'send', to: member, lane: 'request', message: { type: 'transfer-query', ring } })
     }
     this.#judgeCompletion(now, effects)
+  }
+
+  /** A member that is gone must not be waited for: a busy one still answers a ping. */
+  #probe(now: Instant, member: PeerId, effects: Effect[]): void {
+    const { detector, tokens } = this.#parts
+    const sinceMs = this.#probedMs.get(member)
+    if (sinceMs !== undefined && now.ms - sinceMs < waits.patienceMs) return
+    this.#probedMs.set(member, now.ms)
+    effects.push({ kind: 'send', to: member, lane: 'request', message: { type: 'ping', id: tokens.next() } })
+    if (sinceMs !== undefined) detector.missed(now, member, sinceMs, effects)
   }
 
   #judgeCompletion(now: Instant, effects: Effect[]): void {
@@ -141,6 +156,7 @@ export class Transfer implements StorageClient {
     if (members.length === 0 || members.some(member => this.#givers.get(member) !== ring)) return
     this.#queryAtMs = Number.POSITIVE_INFINITY
     this.#givers.clear()
+    this.#probedMs.clear()
     this.#parts.complete(now, effects)
   }
 

@@ -35,15 +35,14 @@ export class Calls {
     return this.#operations
   }
 
-  /** Counts an operation, to its end. */
-  async during<Result>(operation: () => Promise<Result>): Promise<Result> {
+  /** An operation begins; {@link ended} must follow. */
+  began(): void {
     this.#operations += 1
-    try {
-      return await operation()
-    } finally {
-      this.#operations -= 1
-      if (this.#operations === 0) for (const resolve of this.#idle.splice(0)) resolve()
-    }
+  }
+
+  ended(): void {
+    this.#operations -= 1
+    if (this.#operations === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Starts a call with a fresh number and waits for its outcome, or for the signal. */

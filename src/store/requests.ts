@@ -49,7 +49,12 @@ export class Requests {
   async get(key: KeyInput, options: GetOptions | undefined): Promise<GetResult> {
     const bytes = keyBytes(key)
     const request = this.#check('get', options)
-    return this.#parts.calls.during(async () => this.#read(bytes, await this.#get(bytes, request)))
+    this.#parts.calls.began()
+    try {
+      return this.#read(bytes, await this.#get(bytes, request))
+    } finally {
+      this.#parts.calls.ended()
+    }
   }
 
   async put(key: KeyInput, context: ContextInput, value: ValueInput, options: PutOptions | undefined): Promise<PutResult> {
@@ -57,21 +62,36 @@ export class Requests {
     const stored = valueBytes(value)
     const request = this.#check('put', options)
     const seen = this.#open(bytes, context)
-    return this.#parts.calls.during(async () => this.#written(bytes, seen, await this.#put(bytes, seen, stored, request)))
+    this.#parts.calls.began()
+    try {
+      return this.#written(bytes, seen, await this.#put(bytes, seen, stored, request))
+    } finally {
+      this.#parts.calls.ended()
+    }
   }
 
   async delete(key: KeyInput, context: ContextInput, options: DeleteOptions | undefined): Promise<DeleteResult> {
     const bytes = keyBytes(key)
     const request = this.#check('delete', options)
     const seen = this.#open(bytes, context)
-    return this.#parts.calls.during(() => this.#delete(bytes, seen, context === undefined || context === null, request))
+    this.#parts.calls.began()
+    try {
+      return await this.#delete(bytes, seen, context === undefined || context === null, request)
+    } finally {
+      this.#parts.calls.ended()
+    }
   }
 
   async update(key: KeyInput, change: (values: readonly Uint8Array[]) => ValueInput | undefined, options: UpdateOptions | undefined): Promise<PutResult> {
     const bytes = keyBytes(key)
     if (typeof change !== 'function') throw new StoreError('ERR_OPTIONS', `update needs a function that makes the new value of the old ones, got ${kindOf(change)}.`)
     const request = this.#check('update', options)
-    return this.#parts.calls.during(() => this.#update(bytes, change, request))
+    this.#parts.calls.began()
+    try {
+      return await this.#update(bytes, change, request)
+    } finally {
+      this.#parts.calls.ended()
+    }
   }
 
   /** What can be read of a key at the moment, with or without a quorum; `undefined` when nobody answers. */
@@ -122,13 +142,13 @@ export class Requests {
     })
   }
 
-  async #get(key: Uint8Array, { r, timeoutMs, sloppy, signal }: CheckedRequestOptions): Promise<GetOutcome> {
+  #get(key: Uint8Array, { r, timeoutMs, sloppy, signal }: CheckedRequestOptions): Promise<GetOutcome> {
     const { calls, driver, ringPeer, metrics } = this.#parts
     metrics.count('get.started')
-    const outcome = await calls.run({ request: undefined, signal }, (call, failed) =>
+    const outcome = calls.run({ request: undefined, signal }, (call, failed) =>
       driver.begin((now, effects) => ringPeer.get(now, call, { key, r, timeoutMs, sloppy }, effects), failed)
     )
-    return outcome as GetOutcome
+    return outcome as Promise<GetOutcome>
   }
 
   async #put(key: Uint8Array, context: CausalContext, value: Uint8Array | undefined, options: CheckedRequestOptions): Promise<PutOutcome> {

@@ -2,6 +2,7 @@
 import { formatDot } from '../core/dot.ts'
 import { StoreError, type ErrorCode } from '../core/errors.ts'
 import { wallTimeMs } from '../core/hybrid-clock.ts'
+import { recordBytesMax, siblingsMax } from '../core/limits.ts'
 import { writerOf } from '../core/identifiers.ts'
 import type { MembershipView } from '../core/membership-view.ts'
 import { maximalSiblings, type Sibling, type StoredRecord } from '../core/record.ts'
@@ -70,7 +71,7 @@ const PUT_ERRORS: { readonly [Status in Exclude<PutOutcome['status'], 'ok'>]: re
   'hints-full': ['ERR_HINTS_FULL', 'The reachable peers hold as many hints as they may for the owners that are away. Bring the owners back, or evict them.'],
   'max-keys': ['ERR_MAX_KEYS', 'The peers that store this key hold as many keys as they may. Existing keys can still be written; delete some, or raise keysMax.'],
   'not-owner': ['ERR_NOT_OWNER', 'The peers asked do not know this key as theirs: their view of the ring differs. Try again in a moment.'],
-  'too-many-siblings': ['ERR_TOO_MANY_SIBLINGS', 'The key has as many concurrent values as it may. Read it, merge the values (details.values) and write with the context (details.context).']
+  'too-many-siblings': ['ERR_TOO_MANY_SIBLINGS', `The key has as many concurrent values, or bytes of them, as it may (${siblingsMax} values, ${recordBytesMax} bytes). Read it, merge the values (details.values) and write with the context (details.context).`]
 }
 
 /** The error of a put that was not acknowledged. */

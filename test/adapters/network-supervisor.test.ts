@@ -105,6 +105,21 @@ describe('the connection supervisor', () => {
     expect(world.dials.length).toBeLessThan(25)
   })
 
+  test('ends its dial when the peer connects by itself meanwhile, and when it cannot do better', async () => {
+    const world = started()
+    world.outcome = () => new Promise(() => {})
+    world.want(other)
+    await settled()
+    expect(world.running).toBe(1)
+    world.connect(other, 'webrtc')
+    await settled()
+    expect(world.running).toBe(1)
+    world.connect(other, 'direct')
+    await world.clock.advance(60_000)
+    expect(world.running).toBe(0)
+    expect(world.dials).toHaveLength(1)
+  })
+
   test('lets the peer with the smaller id dial first', async () => {
     const first = started()
     first.want(other)

@@ -95,7 +95,10 @@ describe('texts', () => {
     const projects = readText('vite.config.ts')
     const folders = new Set(tests.filter(file => file.endsWith('.test.ts')).map(file => file.split('/')[1] ?? ''))
     const runs = (folder: string): boolean => projects.includes(`'${folder}'`) || projects.includes(`test/${folder}/**/*.test.ts`)
-    expect([...folders].filter(folder => !runs(folder)), 'add the folder to vite.config.ts').toEqual([])
+    expect(
+      [...folders].filter(folder => !runs(folder)),
+      'add the folder to vite.config.ts'
+    ).toEqual([])
   })
 
   test('no test sleeps', () => {

@@ -95,9 +95,12 @@ export class ConnectionSupervisor {
     this.#run()
   }
 
-  /** A peer is connected. */
+  /** A peer is connected: dials to it that could not do better end. */
   connected(peer: PeerId): void {
     if (!this.#connectedAtMs.has(peer)) this.#connectedAtMs.set(peer, this.#options.clock.monotonicMs())
+    for (const target of this.#targets.values()) {
+      if (target.peer === peer && !this.#canImprove(target)) target.attempt?.abort()
+    }
     this.#run()
   }
 

@@ -47,6 +47,8 @@ export interface Host {
   /** True while a relay's reservation holds. */
   isReserved(relay: PeerId): boolean
   isConnectedDirectly(peer: PeerId): boolean
+  /** True while there is a WebRTC connection to the peer. */
+  isConnectedByWebRtc(peer: PeerId): boolean
 }
 
 /** The part of libp2p's transport manager that is used, which a host only gives to its services. */
@@ -90,7 +92,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     listen: addresses => listenOnAll(transports, addresses, options.logger),
     reserve: reservation(transports),
     isReserved: relay => reservationStore(transports)?.hasReservation(peerIdFromString(relay)) ?? false,
-    isConnectedDirectly: peer => libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.direct && connection.status === 'open')
+    isConnectedDirectly: peer => libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.direct && connection.status === 'open'),
+    isConnectedByWebRtc: peer => libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.remoteAddr.getComponents()[0]?.name === 'webrtc')
   }
 }
 

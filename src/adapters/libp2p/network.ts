@@ -335,7 +335,8 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
       fraction: () => this.#jitter.fraction(),
       reserve: async (relay, address) => this.#host?.reserve(relay, address).then(() => this.#updateAddresses()),
       isReserved: peer => this.#host?.isReserved(peer) ?? false,
-      isConnected: peer => this.#host?.isConnectedDirectly(peer) ?? false
+      isConnected: peer => this.#host?.isConnectedDirectly(peer) ?? false,
+      isNameless: peer => this.#host?.isConnectedByWebRtc(peer) ?? false
     })
   }
 

@@ -21,6 +21,8 @@ export interface RelayOptions {
   isReserved(peer: PeerId): boolean
   /** True while there is a direct connection to the peer. */
   isConnected(peer: PeerId): boolean
+  /** True while a connection to the peer has no address that others could use: libp2p would make it part of the reservation, and stumble over it. */
+  isNameless(peer: PeerId): boolean
 }
 
 interface Relay {
@@ -51,7 +53,7 @@ export class RelayReservations {
   review(): void {
     for (const [peer, relay] of this.#relays) if (!this.#options.isConnected(peer)) this.#forget(peer, relay)
     const engaged = [...this.#relays].filter(([peer, relay]) => relay.isBusy || this.#options.isReserved(peer)).length
-    const free = [...this.#relays].filter(([peer, relay]) => !relay.isBusy && !this.#options.isReserved(peer))
+    const free = [...this.#relays].filter(([peer, relay]) => !relay.isBusy && !this.#options.isReserved(peer) && !this.#options.isNameless(peer))
     for (const [peer, relay] of free.slice(0, Math.max(0, relayReservationsMax - engaged))) void this.#ask(peer, relay)
   }
 
