@@ -8,7 +8,7 @@ import { decodeUtf8, encodeUtf8, Reader, Writer } from '../core/codec.ts'
 import { StoreError } from '../core/errors.ts'
 import { epochMax, type PeerId } from '../core/identifiers.ts'
 import { frameBytesMax } from '../core/limits.ts'
-import type { StoredRecord } from '../core/record.ts'
+import { valueBytes, type StoredRecord } from '../core/record.ts'
 import { readRecord, writeRecord } from '../core/record-codec.ts'
 
 /** First bytes of the rows of each kind. */
@@ -53,10 +53,11 @@ export function parseHintKey(storageKey: Uint8Array): { readonly target: PeerId;
 }
 
 export function encodeRow(row: LocalRow): Uint8Array {
-  const out = new Writer(512)
+  const out = valueBytes(row.record) > scratchBytesMax ? new Writer() : scratch
+  out.reset()
   out.uint(1, row.epoch)
   out.message(2, body => writeRecord(body, row.record))
-  return out.take(0)
+  return out.finish()
 }
 
 /** Reads a replica row strictly; throws `ERR_WIRE_*` when the bytes are not one. */
@@ -91,3 +92,7 @@ function letter(text: string): Uint8Array {
 }
 
 const ZERO = Uint8Array.of(0)
+/** Rows are written one after the other; what leaves is a copy. */
+const scratch = new Writer()
+/** Larger rows get a buffer of their own, so that the shared one stays small. */
+const scratchBytesMax = 64 * 1024

@@ -38,7 +38,7 @@ export interface FaultProfile {
   readonly everyMs: number
   /** Longest fault. */
   readonly longestMs: number
-  /** Fewest members that must remain when peers leave. */
+  /** Fewest members with a weight that must remain when peers leave. */
   readonly membersMin: number
   readonly membersMax: number
 }
@@ -175,7 +175,7 @@ export class Faults {
 
   #leave(): boolean {
     const cluster = this.#cluster
-    const up = cluster.running().filter(({ ringPeer }) => ringPeer?.status === 'up')
+    const up = cluster.running().filter(({ ringPeer }) => ringPeer?.status === 'up' && (ringPeer.member?.weight ?? 0) > 0)
     const peer = up[this.#random.below(Math.max(up.length, 1))]
     if (peer === undefined || up.length <= this.#profile.membersMin || peer.isPaused) return false
     peer.leave()

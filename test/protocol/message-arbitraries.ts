@@ -1,0 +1,89 @@
+/** Any message that a peer may send. */
+import * as fc from 'fast-check'
+import { emptyContext, withDots, type CausalContext } from '../../src/core/causal-context.ts'
+import { Writer } from '../../src/core/codec.ts'
+import type { Dot } from '../../src/core/dot.ts'
+import type { Actor, PeerId, ReplicaId, RequestId } from '../../src/core/identifiers.ts'
+import type { MemberRecord } from '../../src/core/member-record.ts'
+import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/record.ts'
+import type { Message, PutStatus, ReplicaStatus } from '../../src/protocol/message.ts'
+import { writeMessage } from '../../src/protocol/message-codec.ts'
+
+const hex = (bytes: number): fc.Arbitrary<string> =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map(found => Array.from(found, byte => byte.toString(16).padStart(2, '0')).join(''))
+
+const actors = ['0'.repeat(24), `${'0'.repeat(23)}1`, 'f'.repeat(24), '0123456789abcdef00000001'] as const
+const count = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }))
+const id = count
+const peer = fc.constantFrom('ada', 'ben', '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp').map(name => name as PeerId)
+const key = fc.uint8Array({ minLength: 1, maxLength: 40 })
+const value = fc.option(fc.uint8Array({ maxLength: 60 }), { nil: undefined })
+const request = hex(16).map(text => text as RequestId)
+const dot: fc.Arbitrary<Dot> = fc.record({ actor: fc.constantFrom(...actors).map(text => text as Actor), counter: fc.integer({ min: 1, max: 9 }) })
+const context: fc.Arbitrary<CausalContext> = fc.array(dot, { maxLength: 12 }).map(dots => withDots(emptyContext, dots))
+
+const record: fc.Arbitrary<StoredRecord> = fc
+  .array(fc.record({ actor: fc.constantFrom(...actors), value, request, wallTime: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }), { minLength: 1, maxLength: 5 })
+  .map(writes =>
+    writes.reduce<StoredRecord>((made, { actor, ...write }, index) => putSibling(made, emptyContext, { ...write, dot: { actor: actor as Actor, counter: index + 1 } }), emptyRecord)
+  )
+
+const member: fc.Arbitrary<MemberRecord> = fc
+  .record({
+    peerId: peer,
+    incarnation: fc.nat(),
+    sequence: fc.nat(),
+    status: fc.constantFrom('joining', 'up', 'leaving', 'left'),
+    weight: fc.nat({ max: 64 }),
+    durable: fc.boolean(),
+    zone: fc.constantFrom(undefined, 'east', 'Zürich'),
+    replica: hex(8).map(text => text as ReplicaId),
+    addresses: fc.array(fc.constantFrom('/ip4/1.2.3.4/tcp/1', '/dns4/edge.example/tcp/443/wss'), { maxLength: 3 }),
+    signature: fc.uint8Array({ minLength: 1, maxLength: 64 })
+  })
+  .map(fields => ({ ...fields, status: fields.status as MemberRecord['status'], issuer: fields.peerId }))
+
+const replicaStatuses: readonly ReplicaStatus[] = ['ok', 'overloaded', 'full', 'failed', 'hints-full', 'max-keys', 'not-owner']
+const putStatuses: readonly PutStatus[] = [...replicaStatuses, 'quorum', 'too-many-siblings']
+const status = fc.constantFrom(...replicaStatuses)
+const peers = fc.uniqueArray(peer, { maxLength: 3 })
+const entry = fc.record({ key, record })
+const digest = hex(8)
+
+/** Messages by type; the compiler holds that none is missing. */
+export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<Extract<Message, { readonly type: Type }>> } = {
+  'forward-put': fc.record({ type: fc.constant('forward-put'), id, key, context, value, request, w: fc.integer({ min: 1, max: 16 }), sloppy: fc.boolean(), timeoutMs: fc.integer({ min: 1, max: 600_000 }) }),
+  'put-result': fc.record({
+    type: fc.constant('put-result'),
+    id,
+    status: fc.constantFrom(...putStatuses),
+    dot: fc.option(dot, { nil: undefined }),
+    acknowledged: peers,
+    hinted: peers,
+    siblings: fc.nat(),
+    n: fc.nat({ max: 16 })
+  }),
+  replicate: fc.record({ type: fc.constant('replicate'), id, key, record, hintFor: peers }),
+  replicated: fc.record({ type: fc.constant('replicated'), id, status }),
+  fetch: fc.record({ type: fc.constant('fetch'), id, key }),
+  fetched: fc.record({ type: fc.constant('fetched'), id, status, record: fc.option(record, { nil: undefined }) }),
+  repair: fc.record({ type: fc.constant('repair'), key, record }),
+  handoff: fc.record({ type: fc.constant('handoff'), id, entries: fc.array(entry, { minLength: 1, maxLength: 4 }) }),
+  'handed-off': fc.record({ type: fc.constant('handed-off'), id, stored: fc.nat({ max: 4096 }) }),
+  ping: fc.record({ type: fc.constant('ping'), id }),
+  pong: fc.record({ type: fc.constant('pong'), id }),
+  'view-digest': fc.record({ type: fc.constant('view-digest'), digest }),
+  'view-summary': fc.record({ type: fc.constant('view-summary'), entries: fc.array(fc.record({ peerId: peer, incarnation: fc.nat(), sequence: fc.nat() }), { maxLength: 4 }) }),
+  'view-request': fc.record({ type: fc.constant('view-request'), peers }),
+  'view-records': fc.record({ type: fc.constant('view-records'), records: fc.array(member, { maxLength: 3 }) }),
+  'transfer-query': fc.record({ type: fc.constant('transfer-query'), ring: digest }),
+  'transfer-done': fc.record({ type: fc.constant('transfer-done'), ring: digest })
+}
+
+export const anyMessage: fc.Arbitrary<Message> = fc.oneof(...Object.values<fc.Arbitrary<Message>>(messagesByType))
+
+export function bytesOf(message: Message): Uint8Array {
+  const out = new Writer()
+  writeMessage(out, message)
+  return out.finish()
+}
