@@ -25,26 +25,31 @@ import { RowSizes } from './row-sizes.ts'
 import { holdWebLock } from './web-lock.ts'
 
 const FIRST_PAGE_ROWS = 16
+/** A page that is being reloaded may hold its lock a little longer. */
+const LOCK_WAIT_MS = 1000
 
 /** Options of {@link indexedDbStorage}. */
 export interface IndexedDbStorageOptions {
   /** Most bytes of keys and values; a growing write past it is refused with `ERR_QUOTA`. @default 256 MiB */
   readonly bytesMax?: number
+  /** How long `open` waits for another opener to let go, in milliseconds; 0 does not wait. @default 1000 */
+  readonly lockWaitMs?: number
 }
 
 /**
- * A storage in the browser's IndexedDB, in the database `dynamesh:<name>` of the page's origin.
+ * A storage in the browser's IndexedDB, in the database `dynamesh:<name>` of the page's origin, for one tab at a time.
  *
  * `open` rejects with `ERR_IDB_UNAVAILABLE`, `ERR_STORE_LOCKED`, `ERR_STORE_VERSION`, `ERR_INSECURE_CONTEXT` or `ERR_QUOTA`.
  */
 export function indexedDbStorage(name: string, options: IndexedDbStorageOptions = {}): Storage {
   if (name === '') throw new StoreError('ERR_OPTIONS', 'The storage has an empty name. Give the name of a database.')
-  return new IndexedDbStorage(`dynamesh:${name}`, options.bytesMax ?? browserStorageBytesMaxDefault)
+  return new IndexedDbStorage(`dynamesh:${name}`, options.bytesMax ?? browserStorageBytesMaxDefault, options.lockWaitMs ?? LOCK_WAIT_MS)
 }
 
 class IndexedDbStorage implements Storage {
   readonly #location: string
   readonly #bytesMax: number
+  readonly #lockWaitMs: number
   readonly #lifecycle: Lifecycle
   readonly #commits = new GroupCommit({ commit: batches => this.#commit(batches), turn: macrotask })
   readonly #reads = new ReadGroup(keys => this.#readRows(keys))
@@ -58,16 +63,17 @@ class IndexedDbStorage implements Storage {
   #bytes = 0
   #isPersistent = false
 
-  constructor(location: string, bytesMax: number) {
+  constructor(location: string, bytesMax: number, lockWaitMs: number) {
     this.#location = location
     this.#bytesMax = bytesMax
+    this.#lockWaitMs = lockWaitMs
     this.#lifecycle = new Lifecycle(location)
   }
 
   async open(): Promise<void> {
     await this.#lifecycle.open(async () => {
       assertIndexedDb(this.#location)
-      this.#releaseLock = await holdWebLock(this.#location, this.#location)
+      this.#releaseLock = await holdWebLock(this.#location, this.#location, this.#lockWaitMs)
       try {
         this.#epoch = undefined
         await this.#connected()

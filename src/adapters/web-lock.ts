@@ -4,21 +4,24 @@
 import { StoreError } from '../core/errors.ts'
 import { lockedError } from './lifecycle.ts'
 
-/** How long a new opener waits: a page that is being reloaded may hold its lock a little longer. */
-const LOCK_WAIT_MS = 1000
-
-/** Takes the lock `name` and returns what gives it back. Rejects with `ERR_STORE_LOCKED` when somebody keeps it. */
-export async function holdWebLock(name: string, location: string): Promise<() => void> {
+/**
+ * Takes the lock `name` and returns what gives it back. Rejects with `ERR_STORE_LOCKED` when somebody keeps it for `waitMs`; 0 does not
+ * wait at all.
+ */
+export async function holdWebLock(name: string, location: string, waitMs: number): Promise<() => void> {
   const { locks } = navigator
   if (locks === undefined) {
     const message = `The storage ${location} needs a secure context: serve the page over https, or from localhost.`
     throw new StoreError('ERR_INSECURE_CONTEXT', message, { details: { location } })
   }
   return new Promise((resolve, reject) => {
-    const hold = (): Promise<void> => new Promise(release => resolve(release))
+    const refuse = (cause?: unknown): void => reject(lockedError(location, 'another tab, or another peer in this tab, has it open', cause))
+    const hold = async (lock: Lock | null): Promise<void> => {
+      if (lock === null) refuse()
+      else await new Promise<void>(release => resolve(release))
+    }
+    const options: LockOptions = waitMs > 0 ? { signal: AbortSignal.timeout(waitMs) } : { ifAvailable: true }
     // Rejects after it was granted only when somebody steals the lock; the epoch that each commit checks notices that.
-    locks.request(name, { signal: AbortSignal.timeout(LOCK_WAIT_MS) }, hold).catch((error: unknown) => {
-      reject(lockedError(location, 'another tab, or another peer in this tab, has it open', error))
-    })
+    locks.request(name, options, hold).catch(refuse)
   })
 }

@@ -51,6 +51,8 @@ export const walksCachedMax = 2048
 export const requestsInFlightMax = 4096
 /** Requests of one peer that may wait for this replica's storage, this peer's own included; past it they are answered `overloaded`. */
 export const requestsInFlightPerPeerMax: number = requestsInFlightMax
+/** Gets that were answered and still listen for the remaining replies; past it the oldest stops listening, and repairs by what came. */
+export const listeningGetsMax = 8192
 /** Operations that may wait for one key in a replica; past it they are answered `overloaded`. */
 export const keyQueueMax = 1024
 /** Finished requests that a coordinator remembers so that a retry is answered, not repeated; the oldest is forgotten first. */
@@ -61,6 +63,8 @@ export const epochLeaseSize = 1024
 export const keysMaxDefault = 10_000_000
 /** Bytes of storage used by default in a browser (`storageBytesMax`); past it writes are refused with `ERR_QUOTA`. */
 export const browserStorageBytesMaxDefault: number = 256 * 1024 * 1024
+/** Databases of one storage name in a browser, one for each tab that is open; a further tab is refused with `ERR_STORE_LOCKED`. */
+export const browserTabsMax = 32
 /** Bytes of hints kept for one peer; past it the fallback refuses further hints and does not count toward W. */
 export const hintBytesPerTargetMax: number = 64 * 1024 * 1024
 /** Hints in one delivery batch. */

@@ -4,12 +4,12 @@
  * @packageDocumentation
  */
 import { ed25519Identity, ed25519Verifier } from '../adapters/ed25519-identity.ts'
-import { indexedDbStorage } from '../adapters/indexeddb-storage.ts'
 import { checkAddress } from '../adapters/libp2p/addresses.ts'
 import { libp2pNetwork } from '../adapters/libp2p/network.ts'
 import { browserTransports } from '../adapters/libp2p/transports.browser.ts'
 import { memoryStorage } from '../adapters/memory-storage.ts'
 import { systemRandom } from '../adapters/system-random.ts'
+import { tabStorage } from '../adapters/tab-storage.ts'
 import { workerClock } from '../adapters/worker-clock.ts'
 import { StoreError } from '../core/errors.ts'
 import { browserStorageBytesMaxDefault } from '../core/limits.ts'
@@ -19,6 +19,7 @@ import type { Platform } from '../store/platform.ts'
 
 export * from './public.ts'
 export { indexedDbStorage } from '../adapters/indexeddb-storage.ts'
+export { tabStorage } from '../adapters/tab-storage.ts'
 
 /** A browser tab, as a peer needs it. */
 export function browserPlatform(): Platform {
@@ -32,7 +33,7 @@ export function browserPlatform(): Platform {
     identity: ed25519Identity,
     storage: (name, bytesMax) => {
       const limits = bytesMax === undefined ? {} : { bytesMax }
-      return name === 'memory' ? memoryStorage(limits) : indexedDbStorage(name, limits)
+      return name === 'memory' ? memoryStorage(limits) : tabStorage(name, limits)
     },
     network: settings => libp2pNetwork({ ...settings, transports: browserTransports, clock, random }),
     checkAddress,
@@ -53,7 +54,7 @@ export function browserPlatform(): Platform {
  * and joins when it can.
  *
  * @throws StoreError `ERR_OPTIONS`, `ERR_QUORUM_RANGE`, `ERR_TIMEOUT_RANGE`, `ERR_BOOTSTRAP_ADDR` for bad options (all problems in one);
- * `ERR_INSECURE_CONTEXT`, `ERR_IDB_UNAVAILABLE`, `ERR_STORE_LOCKED` (another tab has this storage open), `ERR_STORE_VERSION`,
+ * `ERR_INSECURE_CONTEXT`, `ERR_IDB_UNAVAILABLE`, `ERR_STORE_LOCKED` (32 tabs have this storage open), `ERR_STORE_VERSION`,
  * `ERR_STORE_CLUSTER` when the storage cannot be used
  */
 export async function createPeer(options: PeerOptions): Promise<Peer> {

@@ -7,6 +7,7 @@
  */
 import { DeadlineQueue } from '../core/deadline-queue.ts'
 import type { PeerId } from '../core/identifiers.ts'
+import { listeningGetsMax } from '../core/limits.ts'
 import { acknowledge, ask, fail, quorumTally, wasAsked, type QuorumTally } from '../core/quorum-tally.ts'
 import { emptyRecord, mergeRecords, type StoredRecord } from '../core/record.ts'
 import type { Effect } from './effect.ts'
@@ -51,15 +52,13 @@ export class GetCoordinator {
   readonly #parts: GetCoordinatorParts
   readonly #pending = new Map<number, PendingGet>()
   readonly #ids = new Map<number, number>()
+  /** Gets that were answered and still listen, in the order of their answers. */
+  readonly #listening = new Set<PendingGet>()
   /** Gets to be looked at, by id. */
   readonly #due = new DeadlineQueue<number>()
 
   constructor(parts: GetCoordinatorParts) {
     this.#parts = parts
-  }
-
-  get active(): number {
-    return this.#pending.size
   }
 
   start(now: Instant, call: number, get: GetCall, effects: Effect[]): void {
@@ -87,7 +86,8 @@ export class GetCoordinator {
     this.#pending.set(pending.id, pending)
     this.#ids.set(call, pending.id)
     this.#due.add(pending.deadlineMs, pending.id)
-    for (const peer of firstReachable(routing, partition, Math.max(owners.length, 1), !get.sloppy, NOBODY)) this.#ask(now, pending, peer, effects)
+    for (const peer of firstReachable(routing, partition, Math.max(owners.length, 1), !get.sloppy, NOBODY))
+      this.#ask(now, pending, peer, effects)
     this.#judge(now, pending, effects)
   }
 
@@ -199,7 +199,14 @@ export class GetCoordinator {
     pending.settled = true
     this.#ids.delete(pending.call)
     const { call, r, owners, replies } = pending
-    effects.push({ kind: 'settle', call, outcome: { kind: 'get', status, record: mergedReplies(pending), replied: [...replies.keys()], r, n: owners.length } })
+    effects.push({
+      kind: 'settle',
+      call,
+      outcome: { kind: 'get', status, record: mergedReplies(pending), replied: [...replies.keys()], r, n: owners.length }
+    })
+    this.#listening.add(pending)
+    const [oldest] = this.#listening
+    if (oldest !== undefined && this.#listening.size > listeningGetsMax) this.#finish(oldest, effects)
   }
 
   #finish(pending: PendingGet, effects: Effect[]): void {
@@ -216,7 +223,8 @@ export class GetCoordinator {
    * Replies that count towards R: those of owners that are up and of holders. Empty fallbacks and joining owners count only once one of the
    * former is there and no such owner may still answer. Where all owners are joining, they are all there is.
    */
-  #countedReplies({ owners, replies, tally }: PendingGet): number {
+  #countedReplies({ owners, replies, tally, r }: PendingGet): number {
+    if (replies.size < r) return replies.size
     const { routing } = this.#parts
     const up = owners.filter(owner => !routing.isJoining(owner))
     const complete = up.length > 0 ? up : owners
@@ -232,7 +240,9 @@ export class GetCoordinator {
 
   #forget(id: number): void {
     const pending = this.#pending.get(id)
-    if (pending !== undefined) this.#ids.delete(pending.call)
+    if (pending === undefined) return
+    this.#ids.delete(pending.call)
+    this.#listening.delete(pending)
     this.#pending.delete(id)
   }
 }

@@ -289,7 +289,13 @@ export class PutCoordinator {
     coordination.tally = fail(coordination.tally, peer)
     const orphans = coordination.errands.get(peer) ?? []
     coordination.errands.delete(peer)
-    const used = new Set([...coordination.owners, ...coordination.tally.acknowledged, ...coordination.tally.failed, ...coordination.errands.keys(), this.#parts.routing.self])
+    const used = new Set([
+      ...coordination.owners,
+      ...coordination.tally.acknowledged,
+      ...coordination.tally.failed,
+      ...coordination.errands.keys(),
+      this.#parts.routing.self
+    ])
     const [standIn] = coordination.put.sloppy ? firstReachable(this.#parts.routing, coordination.partition, 1, false, used) : []
     if (orphans.length > 0) {
       if (standIn === undefined) this.#keepHints(now, coordination, orphans, effects)

@@ -60,10 +60,6 @@ export class PutRequests {
     this.#parts = parts
   }
 
-  get active(): number {
-    return this.#pending.size
-  }
-
   start(now: Instant, call: number, put: PutCall, effects: Effect[]): void {
     const deadlineMs = now.ms + put.timeoutMs
     const pending: PendingPut = {

@@ -2,6 +2,7 @@
  * Serves other peers' requests to this peer's copies: reads, replica writes, repairs, hints coming home, and puts to be coordinated here.
  */
 import type { PeerId } from '../core/identifiers.ts'
+import { rememberedRequestsMax } from '../core/limits.ts'
 import type { Effect } from './effect.ts'
 import { hintStored, type HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
@@ -22,6 +23,8 @@ export interface ReplicaServerParts {
 
 export class ReplicaServer {
   readonly #parts: ReplicaServerParts
+  /** Forwards that were taken up, by sender and id. */
+  readonly #forwards = new Set<string>()
 
   constructor(parts: ReplicaServerParts) {
     this.#parts = parts
@@ -102,9 +105,25 @@ export class ReplicaServer {
     }
   }
 
+  /**
+   * True for a forward that the network delivers once more. Carried out again, it could write what its sender was told had failed; a
+   * retry of the sender has another id.
+   */
+  #isRepeated(from: PeerId, id: number): boolean {
+    const name = `${from}/${id}`
+    if (this.#forwards.has(name)) return true
+    this.#forwards.add(name)
+    for (const oldest of this.#forwards) {
+      if (this.#forwards.size <= rememberedRequestsMax) break
+      this.#forwards.delete(oldest)
+    }
+    return false
+  }
+
   #coordinate(now: Instant, from: PeerId, message: ForwardPut, effects: Effect[]): void {
     const { routing, coordinator } = this.#parts
     const { id } = message
+    if (this.#isRepeated(from, id)) return
     const isMember = routing.ring().members.some(member => member.peerId === routing.self)
     if (!isMember) return reply(effects, from, { type: 'put-result', id, status: 'not-owner', dot: undefined, acknowledged: [], hinted: [], siblings: 0, n: 0 })
     coordinator.start(now, { ...message, from, done: (_now, result, out) => reply(out, from, { type: 'put-result', id, ...result }) }, effects)

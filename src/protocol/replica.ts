@@ -57,6 +57,16 @@ interface Slot {
   readings: RowReading[]
   waiting: RowOperation[]
   valueBytes: number
+  /** Asked for since the cache was last trimmed past it. */
+  isUsed: boolean
+}
+
+/** What several operations made of a row. */
+interface Applied {
+  readonly row: LocalRow | undefined
+  readonly applied: readonly RowOperation[]
+  readonly batch: BatchOperation[]
+  readonly then: readonly Effect[]
 }
 
 export class Replica implements StorageClient {
@@ -83,6 +93,11 @@ export class Replica implements StorageClient {
   /** Adds rows that were found in storage at the start. */
   counted(rows: number): void {
     this.#keys += rows
+  }
+
+  /** Keys with changes that are not durable yet. */
+  keysUnderWay(): readonly Uint8Array[] {
+    return [...this.#slots.values()].flatMap(slot => (slot.writing !== undefined || slot.waiting.length > 0 ? [slot.key] : []))
   }
 
   /** Reads the key's last durable row. */
@@ -159,11 +174,20 @@ export class Replica implements StorageClient {
     const mapKey = toMapKey(key)
     const known = this.#slots.get(mapKey)
     if (known !== undefined) {
-      this.#slots.delete(mapKey)
-      this.#slots.set(mapKey, known)
+      known.isUsed = true
       return known
     }
-    const slot: Slot = { key, row: undefined, loaded: false, loading: false, writing: undefined, readings: [], waiting: [], valueBytes: 0 }
+    const slot: Slot = {
+      key,
+      row: undefined,
+      loaded: false,
+      loading: false,
+      writing: undefined,
+      readings: [],
+      waiting: [],
+      valueBytes: 0,
+      isUsed: false
+    }
     this.#slots.set(mapKey, slot)
     return slot
   }
@@ -187,7 +211,8 @@ export class Replica implements StorageClient {
     const waiting = slot.waiting
     slot.waiting = []
     for (const [index, operation] of waiting.entries()) {
-      const change = operation.apply(now, row, effects)
+      const change = this.#apply(now, operation, row, effects)
+      if (change === undefined) continue
       if (change === 'wait') {
         slot.waiting = [...waiting.slice(index), ...slot.waiting]
         this.#stalled.add(slot)
@@ -198,12 +223,15 @@ export class Replica implements StorageClient {
       then.push(...change.then)
       applied.push(operation)
     }
-    this.#write(now, slot, row, applied, batch, then, effects)
+    this.#write(now, slot, { row, applied, batch, then }, effects)
   }
 
-  #write(now: Instant, slot: Slot, row: LocalRow | undefined, applied: readonly RowOperation[], batch: BatchOperation[], then: readonly Effect[], effects: Effect[]): void {
-    if (row !== slot.row) {
-      batch.push(row === undefined ? { type: 'delete', key: rowKey(slot.key) } : { type: 'put', key: rowKey(slot.key), value: encodeRow(row) })
+  #write(now: Instant, slot: Slot, { row, applied, batch, then }: Applied, effects: Effect[]): void {
+    if (row === undefined && slot.row !== undefined) batch.push({ type: 'delete', key: rowKey(slot.key) })
+    else if (row !== undefined && row !== slot.row) {
+      const value = encodedOrNot(row)
+      if (value === undefined) return this.#refuse(now, slot, applied, effects)
+      batch.push({ type: 'put', key: rowKey(slot.key), value })
     }
     if (batch.length === 0) {
       effects.push(...then)
@@ -213,6 +241,25 @@ export class Replica implements StorageClient {
     const token = this.#tokens.take(this)
     this.#busy.set(token, slot)
     effects.push({ kind: 'write', batch, then, token })
+  }
+
+  /** Lets an operation change a row; `undefined` when it cannot, e.g. because a forged context used up all counters. */
+  #apply(now: Instant, operation: RowOperation, row: LocalRow | undefined, effects: Effect[]): RowChange | 'wait' | undefined {
+    try {
+      return operation.apply(now, row, effects)
+    } catch (error) {
+      if (!isStoreError(error) || error.code === 'ERR_INTERNAL') throw error
+      this.#leave([operation])
+      operation.fail(now, 'failed', effects)
+      return undefined
+    }
+  }
+
+  /** Together these operations make a row that is past the limits of what can be stored. */
+  #refuse(now: Instant, slot: Slot, operations: readonly RowOperation[], effects: Effect[]): void {
+    this.#rowWritten(slot.key, false)
+    this.#leave(operations)
+    for (const operation of operations) operation.fail(now, 'failed', effects)
   }
 
   #settled(now: Instant, operations: readonly RowOperation[], effects: Effect[]): void {
@@ -238,13 +285,17 @@ export class Replica implements StorageClient {
     this.#cachedBytes += slot.valueBytes
   }
 
+  /** Forgets rows until the rest is within the bounds: the oldest first, those that were asked for again get a second chance. */
   #trim(): void {
-    if (this.#slots.size <= rowCacheMax && this.#cachedBytes <= rowCacheBytesMax) return
+    let left = this.#slots.size * 2
     for (const [mapKey, slot] of this.#slots) {
-      if (this.#slots.size <= rowCacheMax / 2 || (this.#slots.size <= rowCacheMax && this.#cachedBytes <= rowCacheBytesMax)) return
-      if (slot.loading || slot.writing !== undefined || slot.waiting.length > 0) continue
+      if (left === 0 || (this.#slots.size <= rowCacheMax && this.#cachedBytes <= rowCacheBytesMax)) return
+      left -= 1
+      const isBusy = slot.loading || slot.writing !== undefined || slot.waiting.length > 0
       this.#slots.delete(mapKey)
-      this.#cachedBytes -= slot.valueBytes
+      if (isBusy || slot.isUsed) this.#slots.set(mapKey, slot)
+      else this.#cachedBytes -= slot.valueBytes
+      slot.isUsed = false
     }
   }
 
@@ -275,6 +326,16 @@ export class Replica implements StorageClient {
     const slot = this.#busy.get(token)
     this.#busy.delete(token)
     return slot
+  }
+}
+
+/** Bytes of a row, or `undefined` when it has more actors or siblings than the limits allow. */
+function encodedOrNot(row: LocalRow): Uint8Array | undefined {
+  try {
+    return encodeRow(row)
+  } catch (error) {
+    if (!isStoreError(error)) throw error
+    return undefined
   }
 }
 

@@ -57,6 +57,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #operations: ReplicaOperations
   #ring: Ring
   #ringMembers = ''
+  #machines: readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] | undefined
   #leaving = false
   /** True once the reachable members know that this peer is leaving. */
   #dismissed = false
@@ -102,7 +103,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   start(now: Instant, effects: Effect[]): void {
     this.#lease.renew(effects)
     this.#membership.start(now, effects)
-    this.#transfer.start(effects)
+    this.#transfer.start(now, effects)
   }
 
   /** A caller's get; its outcome comes as a `settle` effect with the same number. */
@@ -262,7 +263,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
   }
 
   #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
-    return [this.#gets, this.#putCoordinator, this.#puts, this.#detector, this.#hints, this.#membership, this.#transfer]
+    this.#machines ??= [this.#gets, this.#putCoordinator, this.#puts, this.#detector, this.#hints, this.#membership, this.#transfer]
+    return this.#machines
   }
 
   #reachability(now: Instant, peer: PeerId, reachable: boolean, effects: Effect[]): void {
@@ -286,7 +288,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     if (ringKey(this.view) === this.#ringMembers) return
     this.#ring = this.#createRing()
     effects.push({ kind: 'report', event: { type: 'ring-changed' } })
-    this.#transfer.ringChanged(effects)
+    this.#transfer.ringChanged(now, effects)
     this.#hints.pump(now, effects)
   }
 

@@ -12,7 +12,12 @@ import { valueBytes, type StoredRecord } from '../core/record.ts'
 import { readRecord, writeRecord } from '../core/record-codec.ts'
 
 /** First bytes of the rows of each kind. */
-export const prefixes: { readonly [Kind in 'meta' | 'row' | 'hint' | 'member']: Uint8Array } = { meta: letter('m'), row: letter('r'), hint: letter('h'), member: letter('v') }
+export const prefixes: { readonly [Kind in 'meta' | 'row' | 'hint' | 'member']: Uint8Array } = {
+  meta: letter('m'),
+  row: letter('r'),
+  hint: letter('h'),
+  member: letter('v')
+}
 
 /** What a replica stores for a key. The epoch names this copy's life and is never replicated. */
 export interface LocalRow {

@@ -13,6 +13,7 @@ import type { FailureDetector } from './failure-detector.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import type { TransferDone, TransferQuery } from './message.ts'
+import type { Replica } from './replica.ts'
 import { partitionOfKey, waits, type Routing } from './routing.ts'
 import { keyOfRow, metaKey, prefixes } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
@@ -29,12 +30,15 @@ export interface TransferParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly hints: HintedHandoff
+  readonly replica: Replica
   readonly detector: FailureDetector
   /** Members that store something and can be reached, without this peer. */
   reachableMembers(): readonly PeerId[]
   /** This peer has everything that it owns in the current ring. */
   complete(now: Instant, effects: Effect[]): void
 }
+
+type Done = (now: Instant, allKept: boolean, effects: Effect[]) => void
 
 /** A page of rows being worked through: its obligations are durable before the next page is read. */
 interface Page {
@@ -72,16 +76,16 @@ export class Transfer implements StorageClient {
   }
 
   /** This peer has just started: a pass that its last run did not end is done again. */
-  start(effects: Effect[]): void {
-    if (this.#pass === 0) this.ringChanged(effects)
+  start(now: Instant, effects: Effect[]): void {
+    if (this.#pass === 0) this.ringChanged(now, effects)
   }
 
   /** The ring changed. */
-  ringChanged(effects: Effect[]): void {
+  ringChanged(now: Instant, effects: Effect[]): void {
     const ring = this.#parts.routing.ring()
     this.#pass += 1
     this.#running = ring.digest !== this.#settledDigest
-    if (this.#running) this.#scan(undefined, effects)
+    if (this.#running) this.#begin(now, ring, effects)
     else this.#settled = ring
     this.answerAskers(effects)
   }
@@ -165,18 +169,8 @@ export class Transfer implements StorageClient {
     this.#scans.delete(token)
     if (page === undefined || page.pass !== this.#pass) return
     const ring = this.#parts.routing.ring()
-    let open = 1
-    let allKept = true
-    const done = (at: Instant, kept: boolean, out: Effect[]): void => {
-      open -= 1
-      allKept &&= kept
-      if (open === 0 && page.pass === this.#pass) this.#pageDone(at, ring, page, allKept, rows, out)
-    }
-    for (const { key } of rows) {
-      open += 1
-      this.#oblige(now, ring, keyOfRow(key), effects, done)
-    }
-    done(now, true, effects)
+    const finish = (at: Instant, allKept: boolean, out: Effect[]): void => this.#pageDone(at, ring, page, allKept, rows, out)
+    this.#obligeAll(now, ring, page.pass, rows.map(({ key }) => keyOfRow(key)), effects, finish)
   }
 
   failed(now: Instant, token: number): void {
@@ -191,6 +185,29 @@ export class Transfer implements StorageClient {
 
   loaded(): void {
     // Rows are scanned, not read.
+  }
+
+  /** Rows that are on their way to the disk might not be there when it is scanned, so their keys come first. */
+  #begin(now: Instant, ring: Ring, effects: Effect[]): void {
+    const first: Page = { pass: this.#pass, after: undefined }
+    const finish = (at: Instant, allKept: boolean, out: Effect[]): void => (allKept ? this.#scan(undefined, out) : this.#retryLater(at, first))
+    this.#obligeAll(now, ring, first.pass, this.#parts.replica.keysUnderWay(), effects, finish)
+  }
+
+  /** Keeps the obligations of all `keys`, then calls `finish`, unless another pass began meanwhile. */
+  #obligeAll(now: Instant, ring: Ring, pass: number, keys: readonly Uint8Array[], effects: Effect[], finish: Done): void {
+    let open = 1
+    let allKept = true
+    const done: Done = (at, kept, out) => {
+      open -= 1
+      allKept &&= kept
+      if (open === 0 && pass === this.#pass) finish(at, allKept, out)
+    }
+    for (const key of keys) {
+      open += 1
+      this.#oblige(now, ring, key, effects, done)
+    }
+    done(now, true, effects)
   }
 
   #pageDone(now: Instant, ring: Ring, page: Page, allKept: boolean, rows: readonly ScannedRow[], effects: Effect[]): void {
@@ -212,7 +229,7 @@ export class Transfer implements StorageClient {
     effects.push({ kind: 'scan', prefix: prefixes.row, after, limit: transferPageRows, token })
   }
 
-  #oblige(now: Instant, ring: Ring, key: Uint8Array, effects: Effect[], done: (now: Instant, kept: boolean, effects: Effect[]) => void): void {
+  #oblige(now: Instant, ring: Ring, key: Uint8Array, effects: Effect[], done: Done): void {
     const { hints, routing } = this.#parts
     const partition = partitionOfKey(ring, key)
     const before = this.#settled?.owners(partition) ?? []

@@ -165,9 +165,8 @@ export class Cluster {
   partition(...groups: readonly (readonly PeerId[])[]): void {
     this.trace.add(this.time.nowMs, '', `partition ${groups.map(group => group.join()).join(' | ')}`)
     for (const group of groups) {
-      for (const other of groups) {
-        if (group !== other) for (const from of group) for (const to of other) this.network.block(from, to)
-      }
+      const others = groups.filter(other => other !== group).flat()
+      for (const from of group) for (const to of others) this.network.block(from, to)
     }
   }
 
@@ -192,7 +191,9 @@ export class Cluster {
   }
 
   isSettled(): boolean {
-    const running = this.running().map(({ ringPeer }) => ringPeer).filter(peer => peer !== undefined)
+    const running = this.running()
+      .map(({ ringPeer }) => ringPeer)
+      .filter(peer => peer !== undefined)
     const active = running.filter(({ status }) => status !== 'left')
     const digest = active[0]?.view.digest
     return (
@@ -267,7 +268,9 @@ export class Cluster {
 
   /** Keys that a peer holds durably. */
   keys(peer: PeerId): readonly string[] {
-    return this.peer(peer).storage.rows(prefixes.row).map(({ key }) => decodeUtf8(keyOfRow(key)) ?? '')
+    return this.peer(peer)
+      .storage.rows(prefixes.row)
+      .map(({ key }) => decodeUtf8(keyOfRow(key)) ?? '')
   }
 
   /** Hints that a peer holds durably. */
@@ -328,7 +331,19 @@ function getAnswer(outcome: CallOutcome): GetAnswer {
 
 function putAnswer(outcome: CallOutcome, context: CausalContext, request: RequestId): PutAnswer {
   if (outcome?.kind !== 'put') {
-    return { status: 'crashed', mayHaveHappened: true, dot: undefined, coordinator: undefined, acknowledged: [], hinted: [], siblings: 0, request, w: 0, n: 0, context }
+    return {
+      status: 'crashed',
+      mayHaveHappened: true,
+      dot: undefined,
+      coordinator: undefined,
+      acknowledged: [],
+      hinted: [],
+      siblings: 0,
+      request,
+      w: 0,
+      n: 0,
+      context
+    }
   }
   const { kind: _kind, ...rest } = outcome
   return { ...rest, context: outcome.dot === undefined ? context : withDot(context, outcome.dot) }

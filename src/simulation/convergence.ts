@@ -11,7 +11,8 @@ import { describeRecord } from './trace.ts'
 /** A sentence for everything that has not converged. */
 export function divergences(cluster: Cluster, keys: Iterable<string>): readonly string[] {
   const found = [...viewDivergences(cluster)]
-  for (const { peer } of cluster.running()) if (cluster.hintCount(peer) > 0) found.push(`${peer} still holds ${cluster.hintCount(peer)} hints`)
+  for (const { peer } of cluster.running())
+    if (cluster.hintCount(peer) > 0) found.push(`${peer} still holds ${cluster.hintCount(peer)} hints`)
   for (const key of keys) found.push(...keyDivergences(cluster, key))
   return found
 }
@@ -23,13 +24,24 @@ export function agreedRecord(cluster: Cluster, key: string): StoredRecord | unde
 }
 
 function viewDivergences(cluster: Cluster): readonly string[] {
-  const peers = cluster.running().map(({ ringPeer }) => ringPeer).filter(peer => peer !== undefined)
+  const peers = cluster
+    .running()
+    .map(({ ringPeer }) => ringPeer)
+    .filter(peer => peer !== undefined)
   const views = new Set(peers.map(({ view }) => view.digest))
   const rings = new Set(peers.map(peer => peer.ring().digest))
   const found: string[] = []
+  for (const name of cluster.peers) if (!cluster.departed.has(name) && !cluster.peer(name).isRunning) found.push(`${name} does not run`)
   if (views.size > 1) found.push(`there are ${views.size} views of the members`)
   if (rings.size > 1) found.push(`there are ${rings.size} rings`)
-  for (const peer of peers) if (peer.hints().length > 0) found.push(`${peer.self} has ${peer.hints().map(({ target, count }) => `${count} hints for ${target}`).join()}`)
+  for (const peer of peers)
+    if (peer.hints().length > 0)
+      found.push(
+        `${peer.self} has ${peer
+          .hints()
+          .map(({ target, count }) => `${count} hints for ${target}`)
+          .join()}`
+      )
   for (const peer of peers) if (peer.status !== 'up') found.push(`${peer.self} is ${peer.status}`)
   return found
 }
@@ -39,7 +51,8 @@ function keyDivergences(cluster: Cluster, key: string): readonly string[] {
   const copies = owners.map(owner => cluster.copy(owner, key))
   const bytes = new Set(copies.map(copy => (copy === undefined ? '' : toHex(encodeRecord(copy)))))
   const found: string[] = []
-  if (bytes.size > 1) found.push(`the owners of ${key} differ: ${owners.map((owner, index) => `${owner} ${text(copies[index])}`).join('; ')}`)
+  if (bytes.size > 1)
+    found.push(`the owners of ${key} differ: ${owners.map((owner, index) => `${owner} ${text(copies[index])}`).join('; ')}`)
   for (const { peer } of cluster.running()) {
     if (!owners.includes(peer) && cluster.copy(peer, key) !== undefined) found.push(`${peer} is no owner of ${key} and holds it`)
   }

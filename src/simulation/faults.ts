@@ -73,7 +73,7 @@ export class Faults {
     cluster.heal()
     for (const name of cluster.peers) {
       const peer = cluster.peer(name)
-      mend(peer)
+      mendForGood(peer)
       if (!hasLeft(cluster, name)) peer.start()
     }
   }
@@ -136,7 +136,9 @@ export class Faults {
   #cut(groups: readonly (readonly PeerId[])[]): boolean {
     const { network } = this.#cluster
     const abrupt = this.#random.below(2) === 0
-    const links = groups.flatMap(group => groups.filter(other => other !== group).flatMap(other => group.flatMap(from => other.map(to => [from, to] as const))))
+    const links = groups.flatMap(group =>
+      groups.filter(other => other !== group).flatMap(other => group.flatMap(from => other.map(to => [from, to] as const)))
+    )
     for (const [from, to] of links) network.block(from, to, abrupt)
     this.#later(() => {
       for (const [from, to] of links) network.unblock(from, to)
@@ -275,4 +277,10 @@ function mend(peer: SimulatedPeer): void {
   peer.storage.failuresLeft = 0
   peer.storage.isFull = false
   peer.timerLatenessMs = 0
+}
+
+/** Ends every fault of a peer, those that wait for their moment included. */
+function mendForGood(peer: SimulatedPeer): void {
+  mend(peer)
+  peer.crashBeforeEffect(Number.POSITIVE_INFINITY)
 }

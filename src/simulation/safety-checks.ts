@@ -67,7 +67,8 @@ export class SafetyChecks {
     if (acknowledged.length < w) this.#problem(`put ${request} was acknowledged by ${acknowledged.join()} instead of ${w} peers`)
     for (const peer of acknowledged) {
       const durable = this.#everDurable.get(copyName(peer, encodeUtf8(key)))
-      if (dot === undefined || durable === undefined || !covers(durable, dot)) this.#problem(`put ${request} of ${key} counts ${peer}, which never held it durably`)
+      if (dot === undefined || durable === undefined || !covers(durable, dot))
+        this.#problem(`put ${request} of ${key} counts ${peer}, which never held it durably`)
     }
   }
 
@@ -85,7 +86,9 @@ export class SafetyChecks {
     const past = this.#history.pastOf(present)
     for (const write of this.#history.of(key)) {
       if (write.state === 'acknowledged' && !past.has(write.request)) {
-        this.#problem(`LOST: ${key} = ${write.value ?? 'deleted'} (${write.request}) was acknowledged, is not in the final state and nobody who wrote it had seen it`)
+        this.#problem(
+          `LOST: ${key} = ${write.value ?? 'deleted'} (${write.request}) was acknowledged, is not in the final state and nobody who wrote it had seen it`
+        )
       }
     }
   }
@@ -94,8 +97,10 @@ export class SafetyChecks {
     for (const { request, value } of record.siblings) {
       const write = this.#history.get(request)
       const text = value === undefined ? undefined : decodeUtf8(value)
-      if (write === undefined || write.key !== key || write.value !== text) this.#problem(`${key} holds a value that nobody wrote there: ${text ?? 'deleted'}`)
-      else if (write.state === 'refused') this.#problem(`${key} holds ${text ?? 'deleted'}, of which its writer was told that nothing was written`)
+      if (write === undefined || write.key !== key || write.value !== text)
+        this.#problem(`${key} holds a value that nobody wrote there: ${text ?? 'deleted'}`)
+      else if (write.state === 'refused')
+        this.#problem(`${key} holds ${text ?? 'deleted'}, of which its writer was told that nothing was written`)
     }
   }
 
@@ -103,7 +108,10 @@ export class SafetyChecks {
     const requests = [...new Set(record.siblings.map(({ request }) => request))]
     for (const request of this.#history.superseded(requests)) {
       if (this.#repeated.has(request)) this.repeatedShown += 1
-      else this.#problem(`${what} a false sibling: ${this.#history.get(request)?.value ?? 'deleted'} (${request}) was seen by the writer of another value shown`)
+      else
+        this.#problem(
+          `${what} a false sibling: ${this.#history.get(request)?.value ?? 'deleted'} (${request}) was seen by the writer of another value shown`
+        )
     }
   }
 

@@ -84,7 +84,8 @@ export class SimulatedNetwork {
     this.#endpoints.delete(peer)
     this.#open.delete(peer)
     const { delayMaxMs, detectionMs } = this.quality
-    for (const other of this.#endpoints.keys()) if (this.#isOpen(other, peer)) this.#noticeLater(other, peer, goodbye ? delayMaxMs : detectionMs)
+    for (const other of this.#endpoints.keys())
+      if (this.#isOpen(other, peer)) this.#noticeLater(other, peer, goodbye ? delayMaxMs : detectionMs)
   }
 
   /** Replaces the peers that `peer` keeps connections to. */
@@ -117,7 +118,10 @@ export class SimulatedNetwork {
   /** Cuts one direction between two peers. With `abrupt`, both notice at once. */
   block(from: PeerId, to: PeerId, abrupt = false): void {
     this.#blocked.add(link(from, to))
-    for (const [peer, other] of [[from, to], [to, from]] as const) {
+    for (const [peer, other] of [
+      [from, to],
+      [to, from]
+    ] as const) {
       if (this.#isOpen(peer, other)) this.#noticeLater(peer, other, abrupt ? 0 : this.quality.detectionMs)
     }
   }
@@ -167,7 +171,8 @@ export class SimulatedNetwork {
   }
 
   #dialAll(): void {
-    for (const a of this.#endpoints.keys()) for (const b of this.#endpoints.keys()) if (a < b && this.#shouldDial(a, b)) this.#dialLater(a, b, REDIAL_MS)
+    for (const a of this.#endpoints.keys())
+      for (const b of this.#endpoints.keys()) if (a < b && this.#shouldDial(a, b)) this.#dialLater(a, b, REDIAL_MS)
   }
 
   #shouldDial(a: PeerId, b: PeerId): boolean {

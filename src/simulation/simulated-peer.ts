@@ -313,21 +313,32 @@ export class SimulatedPeer implements Endpoint {
       case 'broadcast':
         return network.publish(this.peer, effect.bytes)
       case 'read':
-        return this.storage.read(effect.keys, this.#answering(life, (answer, peer, now, effects) => {
-          if (answer.ok) peer.loaded(now, effect.token, answer.value, effects)
-          else peer.failed(now, effect.token, answer.failure, effects)
-        }))
+        return this.storage.read(
+          effect.keys,
+          this.#answering(life, (answer, peer, now, effects) => {
+            if (answer.ok) peer.loaded(now, effect.token, answer.value, effects)
+            else peer.failed(now, effect.token, answer.failure, effects)
+          })
+        )
       case 'scan':
-        return this.storage.scan(effect.prefix, effect.after, effect.limit, this.#answering(life, (answer, peer, now, effects) => {
-          if (answer.ok) peer.scanned(now, effect.token, answer.value, effects)
-          else peer.failed(now, effect.token, answer.failure, effects)
-        }))
+        return this.storage.scan(
+          effect.prefix,
+          effect.after,
+          effect.limit,
+          this.#answering(life, (answer, peer, now, effects) => {
+            if (answer.ok) peer.scanned(now, effect.token, answer.value, effects)
+            else peer.failed(now, effect.token, answer.failure, effects)
+          })
+        )
       case 'write':
-        return this.storage.write(effect.batch, this.#answering(life, (answer, peer, now, effects) => {
-          if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
-          effects.push(...effect.then)
-          peer.written(now, effect.token, effects)
-        }))
+        return this.storage.write(
+          effect.batch,
+          this.#answering(life, (answer, peer, now, effects) => {
+            if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
+            effects.push(...effect.then)
+            peer.written(now, effect.token, effects)
+          })
+        )
       case 'settle':
         return this.#settle(life, effect.call, effect.outcome)
       case 'want':

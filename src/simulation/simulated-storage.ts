@@ -54,7 +54,12 @@ export class SimulatedStorage {
     })
   }
 
-  scan(prefix: Uint8Array, after: Uint8Array | undefined, limit: number, done: (answer: StorageAnswer<readonly ScannedRow[]>) => void): void {
+  scan(
+    prefix: Uint8Array,
+    after: Uint8Array | undefined,
+    limit: number,
+    done: (answer: StorageAnswer<readonly ScannedRow[]>) => void
+  ): void {
     this.#later(this.#delay(this.#delays.readMs), () => {
       if (this.#fails()) return done(FAILED)
       const rows = this.rows(prefix).filter(row => after === undefined || compareBytes(row.key, after) > 0)

@@ -20,7 +20,7 @@ export interface StoredState {
   readonly hintRows: readonly ScannedRow[]
   readonly rows: number
   readonly incarnation: number
-  /** True when this storage has never been a member. */
+  /** True when this storage has never been a full member. */
   readonly isNew: boolean
 }
 
@@ -37,7 +37,7 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
     hintRows: storage.rows(prefixes.hint),
     rows: storage.rows(prefixes.row).length,
     incarnation: own === undefined ? 1 : own.incarnation + 1,
-    isNew: own === undefined
+    isNew: own === undefined || own.status === 'joining'
   }
 }
 

@@ -105,6 +105,7 @@ export function shortRequest(request: string): string {
 
 export function keyText(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes.subarray(0, 40)) text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`
+  for (const byte of bytes.subarray(0, 40))
+    text += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`
   return text
 }

@@ -99,7 +99,13 @@ export class Workload {
     return `v${this.#values}`
   }
 
-  get(peer: PeerId, key: string, quorum: number, sloppy: boolean, done: (answer: GetAnswer, record: StoredRecord | undefined) => void): void {
+  get(
+    peer: PeerId,
+    key: string,
+    quorum: number,
+    sloppy: boolean,
+    done: (answer: GetAnswer, record: StoredRecord | undefined) => void
+  ): void {
     this.#busy += 1
     this.#cluster.startGet(peer, key, { quorum, sloppy }, (answer, record) => {
       this.#busy -= 1
@@ -109,7 +115,14 @@ export class Workload {
     })
   }
 
-  put(peer: PeerId, key: string, value: string | undefined, known: Knowledge, quorum: number, done: (answer: PutAnswer, write: TrueWrite) => void): void {
+  put(
+    peer: PeerId,
+    key: string,
+    value: string | undefined,
+    known: Knowledge,
+    quorum: number,
+    done: (answer: PutAnswer, write: TrueWrite) => void
+  ): void {
     const request = this.#cluster.nextRequest(peer)
     const write = this.#history.begin(request, key, value, known.seen)
     this.attempt(peer, write, known, quorum, answer => done(answer, write))

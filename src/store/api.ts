@@ -19,7 +19,7 @@ export interface PeerOptions {
   readonly cluster: string
   /** Addresses of peers to join by (multiaddrs, e.g. `/ip4/127.0.0.1/tcp/4001/ws/p2p/12D3Koo…`). @default [] */
   readonly join?: readonly string[]
-  /** A folder under Node.js, a database name in a browser, `'memory'`, or a {@link Storage} of your own. */
+  /** A folder under Node.js, a name for the databases of this origin's tabs in a browser, `'memory'`, or a {@link Storage} of your own. */
   readonly storage: string | Storage
   /** Partitions of the ring (Q), a power of two; the same on all peers for the cluster's life. @default 1024 */
   readonly partitions?: number
@@ -262,12 +262,18 @@ export interface CollectionOptions<Value> {
 
 /** Typed access to the keys `name:id`. */
 export interface Collection<Value> {
-  get(id: string, options?: GetOptions): Promise<{ readonly value: Value | undefined; readonly values: readonly Value[]; readonly context: Uint8Array }>
+  get(
+    id: string,
+    options?: GetOptions
+  ): Promise<{ readonly value: Value | undefined; readonly values: readonly Value[]; readonly context: Uint8Array }>
   put(id: string, context: ContextInput, value: Value, options?: PutOptions): Promise<PutResult>
   /** Reads, merges siblings, applies `change` once, writes. When another write came in between, the siblings are read and merged again. */
   update(id: string, change: (value: Value | undefined) => Value, options?: UpdateOptions): Promise<PutResult>
   delete(id: string, context: ContextInput, options?: DeleteOptions): Promise<DeleteResult>
-  watch(id: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<{ readonly value: Value | undefined; readonly values: readonly Value[]; readonly context: Uint8Array }>
+  watch(
+    id: string,
+    options?: { readonly signal?: AbortSignal }
+  ): AsyncIterable<{ readonly value: Value | undefined; readonly values: readonly Value[]; readonly context: Uint8Array }>
 }
 
 /** A member of the ring: a running store with its own identity, storage and network. */
@@ -301,6 +307,10 @@ export interface Peer {
   leave(options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Stops; the data and the place in the ring stay. Calls in flight settle first. Stopping twice is fine. */
   stop(): Promise<void>
-  addEventListener<Name extends keyof PeerEvents>(name: Name, listener: (event: CustomEvent<PeerEvents[Name]>) => void, options?: { readonly signal?: AbortSignal; readonly once?: boolean }): void
+  addEventListener<Name extends keyof PeerEvents>(
+    name: Name,
+    listener: (event: CustomEvent<PeerEvents[Name]>) => void,
+    options?: { readonly signal?: AbortSignal; readonly once?: boolean }
+  ): void
   removeEventListener<Name extends keyof PeerEvents>(name: Name, listener: (event: CustomEvent<PeerEvents[Name]>) => void): void
 }

@@ -46,7 +46,10 @@ export class Calls {
   }
 
   /** Starts a call with a fresh number and waits for its outcome, or for the signal. */
-  run({ request, signal }: CallSubject, begin: (call: number, failed: (error: StoreError) => void) => void): Promise<GetOutcome | PutOutcome> {
+  run(
+    { request, signal }: CallSubject,
+    begin: (call: number, failed: (error: StoreError) => void) => void
+  ): Promise<GetOutcome | PutOutcome> {
     if (signal?.aborted === true) return Promise.reject(aborted(undefined, signal))
     if (this.#closed) return Promise.reject(closed(undefined))
     this.#last += 1
@@ -100,7 +103,10 @@ function aborted(request: RequestId | undefined, signal: AbortSignal): StoreErro
 }
 
 function closed(request: RequestId | undefined): StoreError {
-  const message = request === undefined ? 'The peer was stopped before the request was answered.' : `The peer was stopped before the write was acknowledged; ${mayAppear}`
+  const message =
+    request === undefined
+      ? 'The peer was stopped before the request was answered.'
+      : `The peer was stopped before the write was acknowledged; ${mayAppear}`
   return new StoreError('ERR_CLOSED', message, known(request))
 }
 

@@ -21,8 +21,13 @@ export function collectionOf<Value>(peer: Peer, name: string, options: Collectio
     get: async (id, request) => typed(await peer.get(keyOf(id), request)),
     put: async (id, context, value, request) => peer.put(keyOf(id), context, codec.encode(value), request),
     update: async (id, change, request) => {
-      if (typeof change !== 'function') throw new StoreError('ERR_OPTIONS', `update needs a function that makes the new value of the old one, got ${kindOf(change)}.`)
-      return peer.update(keyOf(id), onceOnly(codec, bytes => mergedValue(decoded(bytes), merge), change), request)
+      if (typeof change !== 'function')
+        throw new StoreError('ERR_OPTIONS', `update needs a function that makes the new value of the old one, got ${kindOf(change)}.`)
+      return peer.update(
+        keyOf(id),
+        onceOnly(codec, bytes => mergedValue(decoded(bytes), merge), change),
+        request
+      )
     },
     delete: async (id, context, request) => peer.delete(keyOf(id), context, request),
     watch: (id, request) => mapAsync(peer.watch(keyOf(id), request), typed)
@@ -61,7 +66,10 @@ function checkedId(id: unknown): string {
 function checkOptions<Value>(name: unknown, options: CollectionOptions<Value>): CollectionOptions<Value> {
   const reader = new OptionReader('collection options', options, ['codec', 'merge'])
   if (typeof name !== 'string' || name === '' || name.includes(':')) {
-    reader.problem('ERR_OPTIONS', 'the name of a collection must be a text of at least one character and without colons, so that no two collections share a key')
+    reader.problem(
+      'ERR_OPTIONS',
+      'the name of a collection must be a text of at least one character and without colons, so that no two collections share a key'
+    )
   }
   const merge = reader.get('merge')
   if (typeof merge !== 'function') reader.problem('ERR_OPTIONS', 'merge must be a function that makes one value of several')

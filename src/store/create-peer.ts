@@ -51,14 +51,36 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
   const ringPeer = createRingPeer(platform, options, configuration, state)
   const { usable: join, problems } = sortAddresses(platform, options.join)
   for (const problem of problems) logger.warn('an address to join by cannot be used', { problem })
-  const network = platform.network({ seed: state.seed, cluster, listen: options.listen, announce: options.announce, relay: options.relay, join, logger, metrics })
+  const network = platform.network({
+    seed: state.seed,
+    cluster,
+    listen: options.listen,
+    announce: options.announce,
+    relay: options.relay,
+    join,
+    logger,
+    metrics
+  })
   const calls = new Calls(call => ringPeer.abandon(call))
   const report = reporter({ ringPeer, network, events, metrics, watchers, options })
   const broke = (error: StoreError): void => {
-    logger.warn('something inside dynamesh failed', { code: error.code, message: error.message, stack: error.cause instanceof Error ? error.cause.stack : error.stack })
+    logger.warn('something inside dynamesh failed', {
+      code: error.code,
+      message: error.message,
+      stack: error.cause instanceof Error ? error.cause.stack : error.stack
+    })
     events.emit('error', { code: error.code, message: error.message, outcome: error.outcome })
   }
-  const driver = new Driver({ peer: ringPeer, storage, network, clock: platform.clock, metrics, report, broke, settle: (call, outcome) => calls.settle(call, outcome) })
+  const driver = new Driver({
+    peer: ringPeer,
+    storage,
+    network,
+    clock: platform.clock,
+    metrics,
+    report,
+    broke,
+    settle: (call, outcome) => calls.settle(call, outcome)
+  })
   driver.step((now, effects) => ringPeer.start(now, effects))
   try {
     await network.start(handlers({ platform, configuration, ringPeer, network, driver, events, metrics, options }))
@@ -71,15 +93,37 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
   const seal = contextSeal(cluster)
   const release = platform.onGoodbye(() => network.goodbye())
   const { clock, random } = platform
-  const peer = new LocalPeer({ platform, options, ringPeer, driver, network, storage, calls, events, metrics, seal, clock, random, watchers, release })
+  const peer = new LocalPeer({
+    platform,
+    options,
+    ringPeer,
+    driver,
+    network,
+    storage,
+    calls,
+    events,
+    metrics,
+    seal,
+    clock,
+    random,
+    watchers,
+    release
+  })
   if (ringPeer.status === 'joining' && join.length > 0) await joined(ringPeer, events, platform, options.timeoutMs)
   return peer
 }
 
-function createRingPeer(platform: Platform, options: CheckedPeerOptions, configuration: ClusterConfiguration, state: StorageState): RingPeer {
+function createRingPeer(
+  platform: Platform,
+  options: CheckedPeerOptions,
+  configuration: ClusterConfiguration,
+  state: StorageState
+): RingPeer {
   const identity = platform.identity(state.seed)
   const { weight, durable, zone, keysMax, evictAfterMs } = options
-  const isNew = state.view.get(identity.peerId) === undefined
+  const own = state.view.get(identity.peerId)
+  // One that ended while it was joining has not got its keys yet.
+  const isNew = own === undefined || own.status === 'joining'
   return new RingPeer({
     configuration,
     signer: identity,
@@ -191,7 +235,8 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
     events.emit(`member:${info.status}`, info)
   }
   const rolledBack = (): void => {
-    const message = 'This storage is older than what others know of this peer (restored from a backup, or copied): it goes on under a new replica id.'
+    const message =
+      'This storage is older than what others know of this peer (restored from a backup, or copied): it goes on under a new replica id.'
     options.logger.warn(message)
     events.emit('error', { code: 'ERR_STORE_ROLLED_BACK', message, outcome: 'none' })
   }
@@ -224,8 +269,11 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
         return events.emit('repair:sent', { target: event.target, key: event.key.slice() })
       case 'storage-failed':
         options.logger.warn('the storage failed', { code: event.code })
-        if (event.code === 'ERR_QUOTA') return events.emit('storage:full', { message: 'The storage is full: writes are refused until something is deleted.' })
-        return event.code === 'ERR_RECORD_CORRUPT' ? events.emit('storage:corrupt', { message: 'A stored row was damaged: it is treated as lost and refilled from other owners.' }) : undefined
+        if (event.code === 'ERR_QUOTA')
+          return events.emit('storage:full', { message: 'The storage is full: writes are refused until something is deleted.' })
+        return event.code === 'ERR_RECORD_CORRUPT'
+          ? events.emit('storage:corrupt', { message: 'A stored row was damaged: it is treated as lost and refilled from other owners.' })
+          : undefined
       case 'rolled-back':
         return rolledBack()
       case 'left':

@@ -36,7 +36,9 @@ export interface DriverParts {
 /** Something for the peer to do. */
 export type Step<Answer> = (now: Instant, effects: Effect[]) => Answer
 
-type Attempt<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly code: string; readonly failure: StorageFailure }
+type Attempt<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly code: string; readonly failure: StorageFailure }
 
 export class Driver {
   readonly #parts: DriverParts
@@ -171,14 +173,20 @@ export class Driver {
   /** A damaged row counts as lost: the copy is born again under a new epoch and refilled from other owners. */
   #loadedCorrupt(now: Instant, token: number, keys: number, effects: Effect[]): void {
     effects.push({ kind: 'report', event: { type: 'storage-failed', code: 'ERR_RECORD_CORRUPT' } })
-    this.#parts.peer.loaded(now, token, Array.from({ length: keys }, () => undefined), effects)
+    this.#parts.peer.loaded(
+      now,
+      token,
+      Array.from({ length: keys }, () => undefined),
+      effects
+    )
   }
 
   async #scan({ prefix, after, limit, token }: Extract<Effect, { kind: 'scan' }>): Promise<void> {
     const rows = await this.#attempt(async () => {
       const found: StorageRow[] = []
       const range = after === undefined ? { prefix, limit } : { prefix, after, limit }
-      for await (const row of intactRows(this.#parts.storage, range, () => this.#parts.metrics.count('storage.damaged-rows'))) found.push(row)
+      for await (const row of intactRows(this.#parts.storage, range, () => this.#parts.metrics.count('storage.damaged-rows')))
+        found.push(row)
       return found
     })
     this.step((now, effects) => {
@@ -233,5 +241,8 @@ export class Driver {
 /** An error that nobody expected, as callers and listeners see it. */
 function internalError(error: unknown): StoreError {
   if (isStoreError(error)) return error
-  return new StoreError('ERR_INTERNAL', `Something inside dynamesh failed: ${reasonOf(error)}. Please report this.`, { outcome: 'indeterminate', cause: error })
+  return new StoreError('ERR_INTERNAL', `Something inside dynamesh failed: ${reasonOf(error)}. Please report this.`, {
+    outcome: 'indeterminate',
+    cause: error
+  })
 }

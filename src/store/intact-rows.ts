@@ -3,7 +3,11 @@ import { isStoreError } from '../core/errors.ts'
 import type { ScanRange, Storage, StorageRow } from '../ports/storage.ts'
 
 /** The undamaged rows of a range, in order. `damaged` hears of each row that is left out, and that no limit counts. */
-export async function* intactRows(storage: Storage, range: ScanRange, damaged: (key: Uint8Array) => void): AsyncGenerator<StorageRow, void, undefined> {
+export async function* intactRows(
+  storage: Storage,
+  range: ScanRange,
+  damaged: (key: Uint8Array) => void
+): AsyncGenerator<StorageRow, void, undefined> {
   let { after } = range
   let left = range.limit ?? Number.POSITIVE_INFINITY
   while (left > 0) {

@@ -42,7 +42,9 @@ function check(value: unknown, path: string, ancestors: readonly object[]): void
   if (typeof value !== 'object') throw notSerializable(path, typeof value === 'number' ? numberText(value) : kindOf(value))
   if (ancestors.includes(value)) throw notSerializable(path, 'a cycle')
   if (ancestors.length >= jsonDepthMax) {
-    throw new StoreError('ERR_VALUE_TOO_DEEP', `The value is nested deeper than ${jsonDepthMax} levels.`, { details: { depthMax: jsonDepthMax } })
+    throw new StoreError('ERR_VALUE_TOO_DEEP', `The value is nested deeper than ${jsonDepthMax} levels.`, {
+      details: { depthMax: jsonDepthMax }
+    })
   }
   checkProperties(value, path, [...ancestors, value])
 }

@@ -13,13 +13,18 @@ import { kindOf, utf8, utf8Bytes } from './text.ts'
  */
 export function keyBytes(key: unknown): Uint8Array {
   if (typeof key === 'string' && !key.isWellFormed()) {
-    throw new StoreError('ERR_KEY_NOT_UTF8', 'key contains a lone surrogate, which no UTF-8 text can hold; give the key as a Uint8Array instead.')
+    throw new StoreError(
+      'ERR_KEY_NOT_UTF8',
+      'key contains a lone surrogate, which no UTF-8 text can hold; give the key as a Uint8Array instead.'
+    )
   }
   const size = byteLength(key)
   if (size === undefined) throw new StoreError('ERR_KEY_TYPE', `key must be a string or Uint8Array, got ${kindOf(key)}.`)
   if (size === 0) throw new StoreError('ERR_KEY_EMPTY', 'key is empty; give at least one byte.')
   if (size > keyBytesMax) {
-    throw new StoreError('ERR_KEY_TOO_LARGE', `key has ${size} bytes; at most ${keyBytesMax} are allowed.`, { details: { bytes: size, bytesMax: keyBytesMax } })
+    throw new StoreError('ERR_KEY_TOO_LARGE', `key has ${size} bytes; at most ${keyBytesMax} are allowed.`, {
+      details: { bytes: size, bytesMax: keyBytesMax }
+    })
   }
   return copied(key as string | Uint8Array)
 }
@@ -31,12 +36,18 @@ export function keyBytes(key: unknown): Uint8Array {
  */
 export function valueBytes(value: unknown): Uint8Array {
   if (typeof value === 'string' && !value.isWellFormed()) {
-    throw new StoreError('ERR_VALUE_TYPE', 'value contains a lone surrogate, which no UTF-8 text can hold; give the value as a Uint8Array instead.')
+    throw new StoreError(
+      'ERR_VALUE_TYPE',
+      'value contains a lone surrogate, which no UTF-8 text can hold; give the value as a Uint8Array instead.'
+    )
   }
   const size = byteLength(value)
-  if (size === undefined) throw new StoreError('ERR_VALUE_TYPE', `value must be a string or Uint8Array, got ${kindOf(value)}${valueHint(value)}.`)
+  if (size === undefined)
+    throw new StoreError('ERR_VALUE_TYPE', `value must be a string or Uint8Array, got ${kindOf(value)}${valueHint(value)}.`)
   if (size > valueBytesMax) {
-    throw new StoreError('ERR_VALUE_TOO_LARGE', `value has ${size} bytes; at most ${valueBytesMax} are allowed.`, { details: { bytes: size, bytesMax: valueBytesMax } })
+    throw new StoreError('ERR_VALUE_TOO_LARGE', `value has ${size} bytes; at most ${valueBytesMax} are allowed.`, {
+      details: { bytes: size, bytesMax: valueBytesMax }
+    })
   }
   return copied(value as string | Uint8Array)
 }
@@ -51,9 +62,16 @@ export function contextInput(context: unknown): Uint8Array | string | undefined 
   if (typeof context === 'string') return context
   const size = byteLength(context)
   if (size === undefined) {
-    throw new StoreError('ERR_CONTEXT_MALFORMED', `context must be what a get or put returned (a Uint8Array or its base64url text), got ${kindOf(context)}.`)
+    throw new StoreError(
+      'ERR_CONTEXT_MALFORMED',
+      `context must be what a get or put returned (a Uint8Array or its base64url text), got ${kindOf(context)}.`
+    )
   }
-  if (size > contextTokenBytesMax) throw new StoreError('ERR_CONTEXT_TOO_LARGE', `context has ${size} bytes; at most ${contextTokenBytesMax} are allowed. Read again to get a fresh one.`)
+  if (size > contextTokenBytesMax)
+    throw new StoreError(
+      'ERR_CONTEXT_TOO_LARGE',
+      `context has ${size} bytes; at most ${contextTokenBytesMax} are allowed. Read again to get a fresh one.`
+    )
   return copied(context as Uint8Array)
 }
 

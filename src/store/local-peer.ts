@@ -3,7 +3,6 @@
  */
 import { StoreError } from '../core/errors.ts'
 import { toMapKey } from '../core/bytes.ts'
-import type { ReplicaId } from '../core/identifiers.ts'
 import { isDeleted, maximalSiblings, valueBytes } from '../core/record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../ports/storage.ts'
@@ -74,7 +73,7 @@ export class LocalPeer implements Peer {
   }
 
   get replicaId(): string {
-    return this.#parts.ringPeer.member?.replica ?? ('0'.repeat(16) as ReplicaId)
+    return this.#parts.ringPeer.member?.replica ?? '0'.repeat(16)
   }
 
   get cluster(): string {
@@ -114,7 +113,11 @@ export class LocalPeer implements Peer {
     return collectionOf(this, name, options)
   }
 
-  async *keys(options?: { readonly prefix?: KeyInput; readonly limit?: number; readonly after?: KeyInput }): AsyncGenerator<KeyInfo, void, undefined> {
+  async *keys(options?: {
+    readonly prefix?: KeyInput
+    readonly limit?: number
+    readonly after?: KeyInput
+  }): AsyncGenerator<KeyInfo, void, undefined> {
     this.#mustRun()
     const reader = new OptionReader('keys options', options, ['prefix', 'limit', 'after'])
     const limit = reader.integer('limit', undefined, 1, Number.MAX_SAFE_INTEGER)
@@ -122,7 +125,8 @@ export class LocalPeer implements Peer {
     const after = isEmpty(reader.get('after')) ? undefined : rowKey(keyBytes(reader.get('after')))
     reader.finish()
     const range = { prefix: rowKey(prefix), ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) }
-    for await (const { key, value } of intactRows(this.#parts.storage, range, () => this.#parts.metrics.count('storage.damaged-rows'))) yield this.#keyInfo(keyOfRow(key), value)
+    for await (const { key, value } of intactRows(this.#parts.storage, range, () => this.#parts.metrics.count('storage.damaged-rows')))
+      yield this.#keyInfo(keyOfRow(key), value)
   }
 
   members(): readonly MemberInfo[] {
@@ -200,7 +204,12 @@ export class LocalPeer implements Peer {
     const listening = new AbortController()
     try {
       await new Promise<void>((resolve, reject) => {
-        const onAbort = (): void => reject(new StoreError('ERR_ABORTED', 'Leaving was interrupted; the peer goes on giving its copies away while it runs.', { cause: signal?.reason }))
+        const onAbort = (): void =>
+          reject(
+            new StoreError('ERR_ABORTED', 'Leaving was interrupted; the peer goes on giving its copies away while it runs.', {
+              cause: signal?.reason
+            })
+          )
         if (signal?.aborted === true) return onAbort()
         signal?.addEventListener('abort', onAbort, { once: true, signal: listening.signal })
         events.addEventListener('member:left', event => (event.detail.self ? resolve() : undefined), { signal: listening.signal })

@@ -22,9 +22,14 @@ export class OptionReader {
   constructor(what: string, options: unknown, known: readonly string[]) {
     this.#what = what
     if (options === undefined) return
-    if (typeof options !== 'object' || options === null) throw new StoreError('ERR_OPTIONS', `${what} must be an object, got ${kindOf(options)}.`)
+    if (typeof options !== 'object' || options === null)
+      throw new StoreError('ERR_OPTIONS', `${what} must be an object, got ${kindOf(options)}.`)
     try {
-      if (!isPlain(options)) throw new StoreError('ERR_OPTIONS', `${what} must be a plain object, got ${Array.isArray(options) ? 'an array' : 'an instance of a class'}.`)
+      if (!isPlain(options))
+        throw new StoreError(
+          'ERR_OPTIONS',
+          `${what} must be a plain object, got ${Array.isArray(options) ? 'an array' : 'an instance of a class'}.`
+        )
       for (const name of Reflect.ownKeys(options)) this.#read(options, name, known)
     } catch (error) {
       if (error instanceof StoreError) throw error
@@ -66,7 +71,13 @@ export class OptionReader {
     return fallback
   }
 
-  integer<Fallback extends number | undefined>(name: string, fallback: Fallback, min: number, max: number, code: ErrorCode = 'ERR_OPTIONS'): number | Fallback {
+  integer<Fallback extends number | undefined>(
+    name: string,
+    fallback: Fallback,
+    min: number,
+    max: number,
+    code: ErrorCode = 'ERR_OPTIONS'
+  ): number | Fallback {
     const value = this.get(name)
     if (value === undefined) return fallback
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
@@ -86,7 +97,7 @@ export class OptionReader {
     const value = this.get(name)
     if (value === undefined) return fallback
     const texts = this.check(name, () => (Array.isArray(value) && value.length <= countMax ? Array.from(value as unknown[]) : undefined))
-    if (texts?.every(item => typeof item === 'string') === true) return texts as string[]
+    if (texts?.every(item => typeof item === 'string') === true) return texts
     this.problem('ERR_OPTIONS', `${name} must be an array of at most ${countMax} texts`)
     return fallback
   }
@@ -127,8 +138,12 @@ function isPlain(value: object): boolean {
 
 function suggestion(name: string, known: readonly string[]): string {
   if (name.length > 64) return ''
-  const nearest = known.map(candidate => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0]
-  return nearest !== undefined && nearest.distance <= Math.max(2, nearest.candidate.length / 3) ? `; did you mean ${nearest.candidate}?` : ''
+  const nearest = known
+    .map(candidate => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0]
+  return nearest !== undefined && nearest.distance <= Math.max(2, nearest.candidate.length / 3)
+    ? `; did you mean ${nearest.candidate}?`
+    : ''
 }
 
 function editDistance(a: string, b: string): number {

@@ -1,6 +1,16 @@
 /** The options of a peer and of its requests: read once, checked once, all problems reported together. */
 import type { RequestId } from '../core/identifiers.ts'
-import { evictAfterMsDefault, joinAddressesMax, keysMaxDefault, nameBytesMax, partitionsMax, partitionsMin, replicasMax, timeoutMsMax, weightMax } from '../core/limits.ts'
+import {
+  evictAfterMsDefault,
+  joinAddressesMax,
+  keysMaxDefault,
+  nameBytesMax,
+  partitionsMax,
+  partitionsMin,
+  replicasMax,
+  timeoutMsMax,
+  weightMax
+} from '../core/limits.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { Storage } from '../ports/storage.ts'
 import { OptionReader } from './option-reader.ts'
@@ -198,7 +208,12 @@ function storageOption(reader: OptionReader): string | Storage {
   if (typeof given === 'string' && given.length > 0) return given
   const storage = reader.parts<Storage>('storage', STORAGE_FUNCTIONS)
   if (storage !== undefined) return storage
-  const got = given === '' ? 'an empty text' : typeof given === 'object' && given !== null ? 'an object without all of open, close, read, write, scan, status' : kindOf(given)
+  const got =
+    given === ''
+      ? 'an empty text'
+      : typeof given === 'object' && given !== null
+        ? 'an object without all of open, close, read, write, scan, status'
+        : kindOf(given)
   reader.problem('ERR_OPTIONS', `storage must be a folder or database name, 'memory' or a Storage, got ${got}`)
   return 'memory'
 }

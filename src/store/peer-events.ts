@@ -18,7 +18,11 @@ interface Registration {
 export class PeerEventEmitter {
   readonly #listeners = new Map<string, Map<AnyListener, Registration>>()
 
-  addEventListener<Name extends keyof PeerEvents>(name: Name, listener: Listener<Name>, options?: { readonly signal?: AbortSignal; readonly once?: boolean }): void {
+  addEventListener<Name extends keyof PeerEvents>(
+    name: Name,
+    listener: Listener<Name>,
+    options?: { readonly signal?: AbortSignal; readonly once?: boolean }
+  ): void {
     const { once, signal } = checkListening(name, listener, options)
     if (signal?.aborted === true) return
     this.removeEventListener(name, listener)
@@ -66,7 +70,11 @@ export class PeerEventEmitter {
   }
 }
 
-function checkListening(name: unknown, listener: unknown, options: unknown): { readonly once: boolean; readonly signal: AbortSignal | undefined } {
+function checkListening(
+  name: unknown,
+  listener: unknown,
+  options: unknown
+): { readonly once: boolean; readonly signal: AbortSignal | undefined } {
   if (typeof name !== 'string') throw new StoreError('ERR_OPTIONS', `the name of an event must be a text, got ${kindOf(name)}.`)
   if (typeof listener !== 'function') throw new StoreError('ERR_OPTIONS', `a listener must be a function, got ${kindOf(listener)}.`)
   const reader = new OptionReader('addEventListener options', options, ['signal', 'once'])

@@ -13,12 +13,24 @@ import type { Metrics } from '../ports/metrics.ts'
 import type { Random } from '../ports/random.ts'
 import type { GetOutcome, PutOutcome } from '../protocol/effect.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
-import type { ContextInput, DeleteOptions, DeleteResult, GetOptions, GetResult, KeyInput, PutOptions, PutResult, UpdateOptions, ValueInput, WatchChange } from './api.ts'
+import type {
+  ContextInput,
+  DeleteOptions,
+  DeleteResult,
+  GetOptions,
+  GetResult,
+  KeyInput,
+  PutOptions,
+  PutResult,
+  UpdateOptions,
+  ValueInput,
+  WatchChange
+} from './api.ts'
 import type { Calls } from './calls.ts'
 import type { Driver } from './driver.ts'
 import { contextInput, keyBytes, valueBytes } from './key-input.ts'
 import { checkRequestOptions, type CheckedPeerOptions, type CheckedRequestOptions } from './options.ts'
-import { getError, getResult, putError, putResult, siblingInfos } from './results.ts'
+import { getError, getResult, putError, putResult, sealedOnce, siblingInfos } from './results.ts'
 import { kindOf } from './text.ts'
 
 /** Times that `update` reads and merges again while other writers keep adding siblings. */
@@ -82,9 +94,14 @@ export class Requests {
     }
   }
 
-  async update(key: KeyInput, change: (values: readonly Uint8Array[]) => ValueInput | undefined, options: UpdateOptions | undefined): Promise<PutResult> {
+  async update(
+    key: KeyInput,
+    change: (values: readonly Uint8Array[]) => ValueInput | undefined,
+    options: UpdateOptions | undefined
+  ): Promise<PutResult> {
     const bytes = keyBytes(key)
-    if (typeof change !== 'function') throw new StoreError('ERR_OPTIONS', `update needs a function that makes the new value of the old ones, got ${kindOf(change)}.`)
+    if (typeof change !== 'function')
+      throw new StoreError('ERR_OPTIONS', `update needs a function that makes the new value of the old ones, got ${kindOf(change)}.`)
     const request = this.#check('update', options)
     this.#parts.calls.began()
     try {
@@ -104,7 +121,12 @@ export class Requests {
   /** A record as someone who watches its key sees it. */
   change(key: Uint8Array, record: StoredRecord): WatchChange {
     const siblings = siblingInfos(record, this.#parts.ringPeer.view)
-    return { key: key.slice(), values: siblings.flatMap(({ value }) => (value === undefined ? [] : [value])), siblings, context: this.#seal(key, record.context) }
+    return {
+      key: key.slice(),
+      values: siblings.flatMap(({ value }) => (value === undefined ? [] : [value])),
+      siblings,
+      context: this.#seal(key, record.context)
+    }
   }
 
   async #delete(key: Uint8Array, seen: CausalContext, isBlind: boolean, request: CheckedRequestOptions): Promise<DeleteResult> {
@@ -119,7 +141,11 @@ export class Requests {
     return { existed: true, context }
   }
 
-  async #update(key: Uint8Array, change: (values: readonly Uint8Array[]) => ValueInput | undefined, request: CheckedRequestOptions): Promise<PutResult> {
+  async #update(
+    key: Uint8Array,
+    change: (values: readonly Uint8Array[]) => ValueInput | undefined,
+    request: CheckedRequestOptions
+  ): Promise<PutResult> {
     for (let round = 1; ; round++) {
       const outcome = await this.#get(key, request)
       const changed = change(this.#read(key, outcome).values)
@@ -137,9 +163,13 @@ export class Requests {
     const request = checkRequestOptions(this.#parts.options, kind, options)
     if (this.#parts.calls.operations < requestsInFlightMax) return request
     this.#parts.metrics.count('request.overloaded')
-    throw new StoreError('ERR_OVERLOADED', `This peer has ${requestsInFlightMax} requests in flight, the most it may. Nothing was done; wait for some to finish, then try again.`, {
-      details: { inFlightMax: requestsInFlightMax }
-    })
+    throw new StoreError(
+      'ERR_OVERLOADED',
+      `This peer has ${requestsInFlightMax} requests in flight, the most it may. Nothing was done; wait for some to finish, then try again.`,
+      {
+        details: { inFlightMax: requestsInFlightMax }
+      }
+    )
   }
 
   #get(key: Uint8Array, { r, timeoutMs, sloppy, signal }: CheckedRequestOptions): Promise<GetOutcome> {
@@ -157,7 +187,9 @@ export class Requests {
     const request = options.requestId ?? this.#nextRequest()
     const put = { key, context, value, request, w, sloppy, timeoutMs }
     metrics.count('put.started')
-    const outcome = (await calls.run({ request, signal }, (call, failed) => driver.begin((now, effects) => ringPeer.put(now, call, put, effects), failed))) as PutOutcome
+    const outcome = (await calls.run({ request, signal }, (call, failed) =>
+      driver.begin((now, effects) => ringPeer.put(now, call, put, effects), failed)
+    )) as PutOutcome
     if (outcome.status === 'ok') return outcome
     metrics.count(`put.refused.${outcome.status}`)
     throw putError(outcome, outcome.status === 'too-many-siblings' ? await this.#toMerge(key, options) : {})
@@ -181,13 +213,20 @@ export class Requests {
   }
 
   #result(key: Uint8Array, outcome: GetOutcome): GetResult {
-    return getResult(outcome, this.#parts.ringPeer.view, this.#seal(key, outcome.record.context))
+    return getResult(
+      outcome,
+      this.#parts.ringPeer.view,
+      sealedOnce(() => this.#seal(key, outcome.record.context))
+    )
   }
 
   #written(key: Uint8Array, seen: CausalContext, outcome: PutOutcome): PutResult {
     const { dot } = outcome
     if (dot === undefined) throw putError(outcome)
-    return putResult(outcome, this.#seal(key, withDot(seen, dot)))
+    return putResult(
+      outcome,
+      sealedOnce(() => this.#seal(key, withDot(seen, dot)))
+    )
   }
 
   #open(key: Uint8Array, context: unknown): CausalContext {

@@ -61,7 +61,11 @@ export async function loadStorageState(storage: Storage, configuration: ClusterC
 }
 
 /** What the storage remembers of its own doings; nothing, once a part of it was lost. */
-async function loadMemory(storage: Storage): Promise<{ readonly replica?: Uint8Array | undefined; readonly lease?: Uint8Array | undefined; readonly settled?: Uint8Array | undefined }> {
+async function loadMemory(storage: Storage): Promise<{
+  readonly replica?: Uint8Array | undefined
+  readonly lease?: Uint8Array | undefined
+  readonly settled?: Uint8Array | undefined
+}> {
   if (storage.status().recovered > 0) return {}
   try {
     const [replica, lease, settled] = await storage.read([replicaIdKey, epochLeaseKey, settledRingKey])
@@ -81,7 +85,7 @@ function checkCluster(stored: Uint8Array, configuration: ClusterConfiguration): 
   if (cluster === configuration.cluster && partitions === configuration.partitions && replicas === configuration.replicas) return
   throw new StoreError(
     'ERR_STORE_CLUSTER',
-    `This storage belongs to cluster ${JSON.stringify(cluster)} with ${partitions} partitions and ${replicas} replicas, ` +
+    `This storage belongs to cluster ${JSON.stringify(cluster)} with ${String(partitions)} partitions and ${String(replicas)} replicas, ` +
       `not to ${JSON.stringify(configuration.cluster)} with ${configuration.partitions} and ${configuration.replicas}. Use another folder or database name.`
   )
 }

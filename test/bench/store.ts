@@ -55,7 +55,10 @@ async function compare(durationMs: number, rounds: number, valueBytes: number): 
     { name: 'put', run: (concurrency, ms) => peers.measure({ operation: 'put', concurrency, durationMs: ms, valueBytes }) },
     { name: 'get', run: (concurrency, ms) => peers.measure({ operation: 'get', concurrency, durationMs: ms, valueBytes }) },
     { name: 'engine', run: engine.run },
-    { name: 'network', run: async (concurrency, ms) => ({ rate: await client.run(concurrency, ms), p50Ms: undefined, p99Ms: undefined, cpuUs: undefined }) }
+    {
+      name: 'network',
+      run: async (concurrency, ms) => ({ rate: await client.run(concurrency, ms), p50Ms: undefined, p99Ms: undefined, cpuUs: undefined })
+    }
   ]
   const wanted = contenders.filter(({ name }) => options.only.split(',').includes(name))
   print(await measure(wanted, durationMs, rounds), valueBytes)
@@ -82,10 +85,13 @@ async function measure(contenders: readonly Contender[], durationMs: number, rou
 
 function print(samples: ReadonlyMap<string, Sample>, valueBytes: number): void {
   const sample = (name: string, concurrency: number): Sample | undefined => samples.get(`${name} ${concurrency}`)
-  const row = (title: string, cell: (concurrency: number) => string): void => console.log(title.padEnd(28) + inFlight.map(each => cell(each).padStart(12)).join(''))
+  const row = (title: string, cell: (concurrency: number) => string): void =>
+    console.log(title.padEnd(28) + inFlight.map(each => cell(each).padStart(12)).join(''))
   const rate = (name: string) => (concurrency: number) => Math.round(sample(name, concurrency)?.rate ?? 0).toLocaleString('en')
-  const time = (name: string, field: 'p50Ms' | 'p99Ms' | 'cpuUs') => (concurrency: number) => (sample(name, concurrency)?.[field] ?? 0).toFixed(2)
-  const ratio = (of: string, to: string) => (concurrency: number) => `${(((sample(of, concurrency)?.rate ?? 0) / (sample(to, concurrency)?.rate ?? 1)) * 100).toFixed(1)} %`
+  const time = (name: string, field: 'p50Ms' | 'p99Ms' | 'cpuUs') => (concurrency: number) =>
+    (sample(name, concurrency)?.[field] ?? 0).toFixed(2)
+  const ratio = (of: string, to: string) => (concurrency: number) =>
+    `${(((sample(of, concurrency)?.rate ?? 0) / (sample(to, concurrency)?.rate ?? 1)) * 100).toFixed(1)} %`
   console.log(`Three peers in three processes, N = 3, R = W = 2, durable, values of ${valueBytes} bytes\n`)
   row('in flight', String)
   row('puts/s', rate('put'))

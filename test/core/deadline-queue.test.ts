@@ -3,7 +3,9 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DeadlineQueue } from '../../src/core/deadline-queue.ts'
 
-const steps = fc.array(fc.oneof(fc.record({ addAtMs: fc.nat({ max: 50 }) }), fc.record({ takeAtMs: fc.nat({ max: 60 }) })), { maxLength: 80 })
+const steps = fc.array(fc.oneof(fc.record({ addAtMs: fc.nat({ max: 50 }) }), fc.record({ takeAtMs: fc.nat({ max: 60 }) })), {
+  maxLength: 80
+})
 
 describe('the deadline queue', () => {
   test('answers the earliest time, and takes what is due in the order of time', () => {

@@ -5,11 +5,16 @@ import type { PeerId } from '../../src/core/identifiers.ts'
 import { acknowledge, ask, fail, quorumTally, verdict, wasAsked, type QuorumTally } from '../../src/core/quorum-tally.ts'
 
 const names = ['ada', 'ben', 'cyd', 'dee', 'eve'] as PeerId[]
-const steps = fc.array(fc.record({ what: fc.constantFrom('ask', 'acknowledge', 'fail'), peer: fc.constantFrom(...names) }), { maxLength: 30 })
+const steps = fc.array(fc.record({ what: fc.constantFrom('ask', 'acknowledge', 'fail'), peer: fc.constantFrom(...names) }), {
+  maxLength: 30
+})
 type Step = { readonly what: string; readonly peer: PeerId }
 
 function tallied(needed: number, taken: readonly Step[]): QuorumTally {
-  return taken.reduce((tally, { what, peer }) => (what === 'ask' ? ask : what === 'fail' ? fail : acknowledge)(tally, peer), quorumTally(needed))
+  return taken.reduce(
+    (tally, { what, peer }) => (what === 'ask' ? ask : what === 'fail' ? fail : acknowledge)(tally, peer),
+    quorumTally(needed)
+  )
 }
 
 /** The state of a peer after its own steps, and nothing clever. */
@@ -49,7 +54,10 @@ describe('the quorum tally', () => {
   })
 
   test('counts a peer once, however often its answer arrives', () => {
-    const tally = tallied(2, [{ what: 'ask', peer: 'ada' as PeerId }, ...Array.from({ length: 5 }, () => ({ what: 'acknowledge', peer: 'ada' as PeerId }))])
+    const tally = tallied(2, [
+      { what: 'ask', peer: 'ada' as PeerId },
+      ...Array.from({ length: 5 }, () => ({ what: 'acknowledge', peer: 'ada' as PeerId }))
+    ])
     expect(tally.acknowledged).toEqual(['ada'])
     expect(verdict(tally)).toBe('short')
   })

@@ -8,8 +8,6 @@ import { memberLooks } from '../../web/model/member-looks.ts'
 import { commonLines, linesOf, unionOfLines } from '../../web/model/merge-lines.ts'
 import { cutText, hexPreview, textPieces } from '../../web/model/plain-text.ts'
 import { bandPaths } from '../../web/model/ring-geometry.ts'
-import type { TabPlatform } from '../../web/model/tab-storage.ts'
-import { claimStorageName } from '../../web/model/tab-storage.ts'
 
 const peerId = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'
 const address = `/ip4/127.0.0.1/tcp/4001/ws/p2p/${peerId}`
@@ -172,89 +170,6 @@ test('the ring is drawn with one path per owner and band', () => {
   expect(bandPaths(owners)).toHaveLength(12)
   const alone = bandPaths(Array.from({ length: 8 }, () => ['a']))
   expect(alone.map(({ owner, band }) => [owner, band])).toEqual([['a', 0]])
-})
-
-describe('the database of a tab', () => {
-  /** A browser: storages and locks shared by its tabs. */
-  class Browser {
-    readonly local = new Map<string, string>()
-    readonly held = new Set<string>()
-    #names = 0
-
-    tab(session: Map<string, string> = new Map(), isReload = false): TabPlatform {
-      const storage = (map: Map<string, string>): TabPlatform['local'] => ({
-        getItem: key => map.get(key) ?? null,
-        setItem: (key, value) => void map.set(key, value)
-      })
-      const request = async (name: string, options: LockOptions, hold: (lock: Lock | null) => unknown): Promise<void> => {
-        const isFree = !this.held.has(name)
-        if (!isFree && options.signal !== undefined) throw new DOMException('timed out', 'TimeoutError')
-        if (isFree) this.held.add(name)
-        await hold(isFree ? { name, mode: 'exclusive' } : null)
-      }
-      const locks = { request } as Pick<LockManager, 'request'>
-      return {
-        session: storage(session),
-        local: storage(this.local),
-        locks,
-        isReload,
-        held: new Set(),
-        randomName: () => `n${++this.#names}`
-      }
-    }
-  }
-
-  test('stays its own over a reload', async () => {
-    const browser = new Browser()
-    const session = new Map<string, string>()
-    const name = await claimStorageName('demo', browser.tab(session))
-    browser.held.clear()
-    expect(await claimStorageName('demo', browser.tab(session, true))).toBe(name)
-  })
-
-  test('stays its own when its peer is stopped and started again', async () => {
-    const browser = new Browser()
-    const tab = browser.tab()
-    const name = await claimStorageName('demo', tab)
-    expect(await claimStorageName('demo', tab)).toBe(name)
-    expect(await claimStorageName('demo', browser.tab())).not.toBe(name)
-  })
-
-  test('is a fresh one in a duplicated tab, which has a copy of the session', async () => {
-    const browser = new Browser()
-    const session = new Map<string, string>()
-    const name = await claimStorageName('demo', browser.tab(session))
-    expect(await claimStorageName('demo', browser.tab(new Map(session)))).not.toBe(name)
-  })
-
-  test('of a closed tab is taken up by the next new tab, of the same cluster only', async () => {
-    const browser = new Browser()
-    const name = await claimStorageName('demo', browser.tab())
-    browser.held.clear()
-    expect(await claimStorageName('shop', browser.tab())).not.toBe(name)
-    expect(await claimStorageName('demo', browser.tab())).toBe(name)
-    expect(await claimStorageName('demo', browser.tab())).not.toBe(name)
-  })
-
-  test('exists also where the browser denies all storage and locks to the page', async () => {
-    const denied: TabPlatform = {
-      session: undefined,
-      local: undefined,
-      locks: undefined,
-      isReload: false,
-      held: new Set(),
-      randomName: () => 'fresh'
-    }
-    expect(await claimStorageName('demo', denied)).toBe('dynamesh:demo:fresh')
-  })
-
-  test('is not disturbed by a list that someone else wrote', async () => {
-    const browser = new Browser()
-    browser.local.set('dynamesh:storages', '{"not":"a list"}')
-    expect(await claimStorageName('demo', browser.tab())).toBe('dynamesh:demo:n1')
-    browser.local.set('dynamesh:storages', '[1,')
-    expect(await claimStorageName('demo', browser.tab())).toBe('dynamesh:demo:n2')
-  })
 })
 
 describe('errors', () => {

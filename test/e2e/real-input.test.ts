@@ -16,13 +16,14 @@ const patient = { timeout: 40_000 }
 const requestsAtOnce = 8
 
 let cluster: TestCluster
+const ends: (() => Promise<void>)[] = []
 
 beforeAll(async () => {
-  cluster = await startCluster()
+  cluster = await startCluster(end => ends.unshift(end))
 })
 
 afterAll(async () => {
-  await cluster?.end()
+  for (const end of ends) await end()
 })
 
 /** Calls `use` for every item, a few at a time. */
@@ -49,6 +50,17 @@ async function untilWhole(): Promise<void> {
   await expect.poll(digests, patient).toBe(1)
 }
 
+/** Waits until the tabs are connected in the best way: to the edges over WebSockets, to each other over WebRTC, nothing through a relay. */
+async function untilMeshed(): Promise<void> {
+  const [left, right] = cluster.tabs
+  const toEdges = cluster.edges.map(edge => `${edge.name} websocket`)
+  const names = new Map(cluster.peers.map(({ peerId, name }) => [peerId, name]))
+  const connections = async (tab: TestPeer): Promise<readonly string[]> =>
+    (await tab.status()).connections.map(({ peer, transport, relayed }) => `${names.get(peer)} ${transport}${relayed ? ', relayed' : ''}`).toSorted()
+  await expect.poll(() => connections(left), patient).toEqual([...toEdges, 'right webrtc'])
+  await expect.poll(() => connections(right), patient).toEqual([...toEdges, 'left webrtc'])
+}
+
 /** Every acknowledged write, read through every peer. */
 async function expectNothingMissing(workload: Workload): Promise<void> {
   const missingThrough = async (peer: TestPeer): Promise<readonly string[]> => {
@@ -70,16 +82,7 @@ async function expectNothingMissing(workload: Workload): Promise<void> {
 describe('five peers', () => {
   test('become one ring, tabs over WebSockets to the edges and over WebRTC to each other', async () => {
     await untilWhole()
-    const [left, right] = cluster.tabs
-    for (const [tab, other] of [
-      [left, right],
-      [right, left]
-    ] as const) {
-      const expected = new Map([...cluster.edges.map(edge => [edge.peerId, 'websocket'] as const), [other.peerId, 'webrtc'] as const])
-      const connections = async (): Promise<ReadonlyMap<string, string>> =>
-        new Map((await tab.status()).connections.filter(({ relayed }) => !relayed).map(({ peer, transport }) => [peer, transport]))
-      await expect.poll(connections, patient).toEqual(expected)
-    }
+    await untilMeshed()
   })
 
   test.each([
@@ -253,6 +256,8 @@ describe('harm in the middle of writes', () => {
 })
 
 describe('when all is done', () => {
+  test('the tabs are connected as they were at first', untilMeshed)
+
   test('the disks of all owners of a key hold the same bytes, those of others nothing, and no hint is left', async () => {
     await untilWhole()
     expect(cluster.tabs.flatMap(tab => tab.complaints)).toEqual([])

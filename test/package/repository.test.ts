@@ -164,6 +164,7 @@ describe('the README', () => {
     expect(readme).toContain(`| partitions | ${limits.partitionsMin} to ${number(limits.partitionsMax)} |`)
     expect(readme).toContain(`| owners of a key (N) | ${limits.replicasMax} |`)
     expect(readme).toContain(`| \`keysMax\` | ${number(limits.keysMaxDefault)} |`)
+    expect(readme).toContain(`(browser, up to ${limits.browserTabsMax} tabs)`)
   })
 
   test('names only scripts that exist', () => {

@@ -12,7 +12,17 @@ const shop: ClusterConfiguration = { cluster: 'shop', partitions: 1024, replicas
 
 function member(peerId: PeerId, cluster = 'shop'): MemberRecord {
   const replica = '0123456789abcdef' as ReplicaId
-  const fields = { peerId, incarnation: 1, sequence: 0, status: 'up', weight: 1, durable: true, zone: undefined, replica, addresses: [] } as const
+  const fields = {
+    peerId,
+    incarnation: 1,
+    sequence: 0,
+    status: 'up',
+    weight: 1,
+    durable: true,
+    zone: undefined,
+    replica,
+    addresses: []
+  } as const
   return signMember(fields, cluster, simulatedSigner(peerId))
 }
 
@@ -82,7 +92,12 @@ describe('a hello', () => {
       }),
       { numRuns: 500 }
     )
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), bytes => expect(refusal(shop, bytes)).toMatch(/^ERR_/)), { numRuns: 500 })
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), bytes => {
+        expect(refusal(shop, bytes)).toMatch(/^ERR_/)
+      }),
+      { numRuns: 500 }
+    )
   })
 
   test('is read back as it was written', () => {

@@ -19,13 +19,23 @@ const peer = fc.constantFrom('ada', 'ben', '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXw
 const key = fc.uint8Array({ minLength: 1, maxLength: 40 })
 const value = fc.option(fc.uint8Array({ maxLength: 60 }), { nil: undefined })
 const request = hex(16).map(text => text as RequestId)
-const dot: fc.Arbitrary<Dot> = fc.record({ actor: fc.constantFrom(...actors).map(text => text as Actor), counter: fc.integer({ min: 1, max: 9 }) })
+const dot: fc.Arbitrary<Dot> = fc.record({
+  actor: fc.constantFrom(...actors).map(text => text as Actor),
+  counter: fc.integer({ min: 1, max: 9 })
+})
 const context: fc.Arbitrary<CausalContext> = fc.array(dot, { maxLength: 12 }).map(dots => withDots(emptyContext, dots))
 
 const record: fc.Arbitrary<StoredRecord> = fc
-  .array(fc.record({ actor: fc.constantFrom(...actors), value, request, wallTime: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }), { minLength: 1, maxLength: 5 })
+  .array(fc.record({ actor: fc.constantFrom(...actors), value, request, wallTime: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }), {
+    minLength: 1,
+    maxLength: 5
+  })
   .map(writes =>
-    writes.reduce<StoredRecord>((made, { actor, ...write }, index) => putSibling(made, emptyContext, { ...write, dot: { actor: actor as Actor, counter: index + 1 } }), emptyRecord)
+    writes.reduce<StoredRecord>(
+      (made, { actor, ...write }, index) =>
+        putSibling(made, emptyContext, { ...write, dot: { actor: actor as Actor, counter: index + 1 } }),
+      emptyRecord
+    )
   )
 
 const member: fc.Arbitrary<MemberRecord> = fc
@@ -52,7 +62,17 @@ const digest = hex(8)
 
 /** Messages by type; the compiler holds that none is missing. */
 export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<Extract<Message, { readonly type: Type }>> } = {
-  'forward-put': fc.record({ type: fc.constant('forward-put'), id, key, context, value, request, w: fc.integer({ min: 1, max: 16 }), sloppy: fc.boolean(), timeoutMs: fc.integer({ min: 1, max: 600_000 }) }),
+  'forward-put': fc.record({
+    type: fc.constant('forward-put'),
+    id,
+    key,
+    context,
+    value,
+    request,
+    w: fc.integer({ min: 1, max: 16 }),
+    sloppy: fc.boolean(),
+    timeoutMs: fc.integer({ min: 1, max: 600_000 })
+  }),
   'put-result': fc.record({
     type: fc.constant('put-result'),
     id,
@@ -73,7 +93,10 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   ping: fc.record({ type: fc.constant('ping'), id }),
   pong: fc.record({ type: fc.constant('pong'), id }),
   'view-digest': fc.record({ type: fc.constant('view-digest'), digest }),
-  'view-summary': fc.record({ type: fc.constant('view-summary'), entries: fc.array(fc.record({ peerId: peer, incarnation: fc.nat(), sequence: fc.nat() }), { maxLength: 4 }) }),
+  'view-summary': fc.record({
+    type: fc.constant('view-summary'),
+    entries: fc.array(fc.record({ peerId: peer, incarnation: fc.nat(), sequence: fc.nat() }), { maxLength: 4 })
+  }),
   'view-request': fc.record({ type: fc.constant('view-request'), peers }),
   'view-records': fc.record({ type: fc.constant('view-records'), records: fc.array(member, { maxLength: 3 }) }),
   'transfer-query': fc.record({ type: fc.constant('transfer-query'), ring: digest }),

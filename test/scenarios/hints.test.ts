@@ -8,7 +8,8 @@ describe('a peer that is cut off from everyone', () => {
     const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
     cluster.partition([eve], [ada, ben, cyd, dee])
     cluster.run(20_000)
-    for (const key of keys) expect(cluster.put(eve, key, `${key} offline`, { quorum: 1 })).toMatchObject({ status: 'ok', acknowledged: [eve] })
+    for (const key of keys)
+      expect(cluster.put(eve, key, `${key} offline`, { quorum: 1 })).toMatchObject({ status: 'ok', acknowledged: [eve] })
     for (const key of keys) expect(cluster.get(eve, key, { quorum: 1 }).values).toEqual([`${key} offline`])
     expect(cluster.hintCount(eve)).toBeGreaterThan(0)
     cluster.heal()
@@ -93,6 +94,29 @@ describe('an owner that is down', () => {
     cluster.run(5000)
     cluster.peer(dee).storage.slowness = 1
     expect(cluster.settle()).toBe(true)
+    expect(divergences(cluster, [key])).toEqual([])
+  })
+
+  test('a hint that the disk refused holds no copy at the fallback', () => {
+    const cluster = clusterOf(4)
+    const key = keyOwnedBy(cluster, ada, ben, cyd)
+    cluster.crash(ben)
+    cluster.run(10_000)
+    expect(cluster.put(ada, key, 'for ben', { quorum: 3 }).hinted).toEqual([dee])
+    cluster.network.block(dee, ben)
+    cluster.start(ben)
+    cluster.crash(cyd)
+    cluster.run(10_000)
+    cluster.peer(dee).storage.isFull = true
+    expect(cluster.put(ada, key, 'for cyd', { quorum: 2 })).toMatchObject({ status: 'ok', hinted: [] })
+    cluster.run(1000)
+    cluster.peer(dee).storage.isFull = false
+    cluster.heal()
+    expect(cluster.runUntil(() => cluster.hintCount(dee) === 0)).toBe(true)
+    expect(cluster.copy(dee, key)).toBeUndefined()
+    cluster.start(cyd)
+    cluster.settle()
+    cluster.run(1000)
     expect(divergences(cluster, [key])).toEqual([])
   })
 

@@ -62,6 +62,24 @@ describe('a joining peer', () => {
   })
 })
 
+describe('a ring change', () => {
+  test('that a crash cuts short is worked through after the restart', () => {
+    const cluster = clusterOf(3)
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    cluster.run(100)
+    const old = [ada, ben, cyd]
+    for (const peer of old) cluster.peer(peer).storage.slowness = 100
+    cluster.add()
+    cluster.runUntil(() => old.every(peer => cluster.peer(peer).ringPeer?.ring().members.length === 4))
+    for (const peer of old) cluster.crash(peer, 'kept')
+    for (const peer of old) cluster.peer(peer).storage.slowness = 1
+    for (const peer of old) cluster.start(peer)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(1000)
+    for (const key of keys) expect(holders(cluster, key)).toEqual([...cluster.owners(key)].sort())
+  })
+})
+
 describe('a leaving peer', () => {
   test('gives its keys away and ends up empty', () => {
     const cluster = clusterOf(4)
@@ -74,6 +92,22 @@ describe('a leaving peer', () => {
     expect(cluster.keys(dee)).toEqual([])
     for (const key of keys) expect(holders(cluster, key)).toEqual([ada, ben, cyd])
     for (const key of keys) expect(cluster.get(ben, key).values).toEqual([`value of ${key}`])
+  })
+
+  test('gives away what it was just about to store, too', () => {
+    const cluster = clusterOf(2, { replicas: 1 })
+    const key = cluster.keyWhere(owners => owners.includes(ben))
+    cluster.peer(ben).storage.slowness = 300
+    let status = ''
+    cluster.startPut(ada, key, 'at the last moment', { quorum: 1 }, answer => {
+      status = answer.status
+    })
+    cluster.run(100)
+    cluster.peer(ben).leave()
+    cluster.runUntil(() => cluster.departed.has(ben))
+    expect(status).toBe('ok')
+    cluster.run(1000)
+    expect(cluster.get(ada, key).values).toEqual(['at the last moment'])
   })
 
   test('is known to be leaving before it is gone', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { siblingsMax } from '../../src/core/limits.ts'
+import { emptyContext, withDot, withDots, type CausalContext } from '../../src/core/causal-context.ts'
+import type { Actor } from '../../src/core/identifiers.ts'
+import { counterMax, siblingsMax } from '../../src/core/limits.ts'
 import { divergences } from '../../src/simulation/convergence.ts'
 import { ada, ben, clusterOf, cyd, dee } from './cast.ts'
 
@@ -87,5 +89,33 @@ describe('too many siblings', () => {
     cluster.settle()
     expect(cluster.get(ada, 'k', { quorum: 2 }).values).toHaveLength(100)
     expect(divergences(cluster, ['k'])).toEqual([])
+  })
+})
+
+describe('a context that was made up', () => {
+  const actor = (index: number): Actor => `ffff${index.toString(16).padStart(20, '0')}` as Actor
+  const forged = (from: number, to: number): CausalContext =>
+    withDots(
+      emptyContext,
+      Array.from({ length: to - from }, (_, index) => ({ actor: actor(from + index), counter: 1 }))
+    )
+
+  test('with more actors than a record can hold is refused, and the key goes on', () => {
+    const cluster = clusterOf(3)
+    cluster.put(ada, 'k', 'v1', { context: forged(0, 1000), quorum: 3 })
+    const refused = cluster.put(ada, 'k', 'v2', { context: forged(1000, 2000), quorum: 2 })
+    expect(refused.status).not.toBe('ok')
+    const { values, context } = cluster.get(ben, 'k', { quorum: 3 })
+    expect(values).toEqual(['v1'])
+    expect(cluster.put(cyd, 'k', 'v3', { context }).status).toBe('ok')
+  })
+
+  test('that uses up the counter of an actor is refused, and the key goes on', () => {
+    const cluster = clusterOf(1)
+    const { dot } = cluster.put(ada, 'k', 'v1')
+    const last = withDot(emptyContext, { actor: dot?.actor ?? actor(1), counter: counterMax })
+    expect(cluster.put(ada, 'k', 'v2', { context: last }).status).not.toBe('ok')
+    expect(cluster.put(ada, 'k', 'v3').status).toBe('ok')
+    expect(cluster.get(ada, 'k').values).toEqual(['v1', 'v3'])
   })
 })

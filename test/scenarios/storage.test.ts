@@ -60,7 +60,9 @@ describe('the epoch rule', () => {
     cluster.run(100)
     const second = cluster.put(ada, 'k', 'v2').dot
     expect(second?.actor).not.toBe(first?.actor)
-    expect(second === undefined || first === undefined ? '' : replicaOf(second.actor)).toBe(first === undefined ? '?' : replicaOf(first.actor))
+    expect(second === undefined || first === undefined ? '' : replicaOf(second.actor)).toBe(
+      first === undefined ? '?' : replicaOf(first.actor)
+    )
   })
 })
 

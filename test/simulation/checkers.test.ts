@@ -24,7 +24,19 @@ function record(...writes: readonly (readonly [number, number, string])[]): Stor
 
 function acknowledgement(acknowledged: readonly PeerId[], w: number): PutAnswer {
   const dot = { actor, counter: 1 }
-  return { status: 'ok', mayHaveHappened: true, dot, coordinator: peer, acknowledged, hinted: [], siblings: 1, request: request(1), w, n: 3, context: withDot(emptyContext, dot) }
+  return {
+    status: 'ok',
+    mayHaveHappened: true,
+    dot,
+    coordinator: peer,
+    acknowledged,
+    hinted: [],
+    siblings: 1,
+    request: request(1),
+    w,
+    n: 3,
+    context: withDot(emptyContext, dot)
+  }
 }
 
 function setUp(): { readonly history: CausalHistory; readonly checks: SafetyChecks } {
@@ -81,14 +93,18 @@ describe('the safety checks', () => {
 
   test('accept an acknowledgement of a peer that held it durably', () => {
     const { checks } = setUp()
-    checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: record([1, 1, 'one']) }) }])
+    checks.becameDurable(peer, [
+      { type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: record([1, 1, 'one']) }) }
+    ])
     checks.acknowledged('k', acknowledgement([peer], 1), 1)
     expect(checks.problems).toEqual([])
   })
 
   test('find acknowledgements that are too few, or of one peer twice', () => {
     const { checks } = setUp()
-    checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: record([1, 1, 'one']) }) }])
+    checks.becameDurable(peer, [
+      { type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: record([1, 1, 'one']) }) }
+    ])
     checks.acknowledged('k', acknowledgement([peer], 2), 2)
     checks.acknowledged('k', acknowledgement([peer, peer], 2), 2)
     expect(checks.problems.some(problem => problem.includes('instead of 2 peers'))).toBe(true)

@@ -11,5 +11,12 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
   { seed: 55, found: 'a copy whose deletion failed stayed at a peer that is no owner' },
   { seed: 85, found: 'the checker took a write that a crash had kept for one that never was' },
   { seed: 339, found: 'the last member of a ring left with its data while others were only away' },
+  { seed: 10901, found: 'a hint whose write had failed kept a copy at a peer that is no owner' },
+  { seed: 32128, found: 'a peer that crashed while it was joining came back as a full member that knew nobody' },
+  {
+    seed: 41279,
+    operations: 200,
+    found: 'a forward that the network repeated was carried out after its sender had been told that it failed'
+  },
   { seed: 356, found: 'a transfer cut short by a crash was not taken up again' }
 ]

@@ -30,7 +30,13 @@ describe('a cut network', () => {
     first.cutNetwork(true)
     await until(first, () => reachableMembers(first) === 1)
     const error = await errorOf(() => first.put('k', undefined, 'v'))
-    expect(error).toMatchObject({ code: 'ERR_WRITE_QUORUM', class: 'QuorumError', retryable: true, outcome: 'indeterminate', details: { acked: 1, needed: 2 } })
+    expect(error).toMatchObject({
+      code: 'ERR_WRITE_QUORUM',
+      class: 'QuorumError',
+      retryable: true,
+      outcome: 'indeterminate',
+      details: { acked: 1, needed: 2 }
+    })
     expect(error.details['dot']).toMatch(/^[0-9a-f]{24}:1$/)
     const read = await errorOf(() => first.get('k'))
     expect(read).toMatchObject({ code: 'ERR_READ_QUORUM', outcome: 'none', details: { needed: 2, replied: [first.peerId] } })
@@ -222,9 +228,12 @@ describe('stopping', () => {
 })
 
 /** A logger that keeps the message of the first refusal. */
-function refusals(): { readonly logger: { debug(): void; info(): void; warn(message: string, details?: Readonly<Record<string, unknown>>): void }; readonly first: Promise<string> } {
+function refusals(): {
+  readonly logger: { debug(): void; info(): void; warn(message: string, details?: Readonly<Record<string, unknown>>): void }
+  readonly first: Promise<string>
+} {
   const { promise, resolve } = Promise.withResolvers<string>()
-  const warn = (message: string, details?: Readonly<Record<string, unknown>>): void => (message.includes('refused') ? resolve(String(details?.['message'])) : undefined)
+  const warn = (message: string, details?: Readonly<Record<string, unknown>>): void =>
+    message.includes('refused') ? resolve(String(details?.['message'])) : undefined
   return { logger: { debug: () => undefined, info: () => undefined, warn }, first: promise }
 }
-

@@ -91,13 +91,20 @@ describe('a collection', () => {
     ['an unknown option', 'cart', { codecs: json() }]
   ])('%s is refused', async (_what, name, options) => {
     const peer = await startPeer()
-    expect(await errorOf(() => peer.collection(name as string, { codec: json<Cart>(), merge, ...options } as never))).toMatchObject({ code: 'ERR_OPTIONS' })
+    expect(await errorOf(() => peer.collection(name as string, { codec: json<Cart>(), merge, ...options } as never))).toMatchObject({
+      code: 'ERR_OPTIONS'
+    })
   })
 
   test.each([[undefined], [null], [1], [Symbol('id')], [{}]])('an id that is no text is refused: %s', async id => {
     const peer = await startPeer()
     const carts = cartsOf(peer)
-    for (const call of [() => carts.get(id as string), () => carts.put(id as string, undefined, { items: [] }), () => carts.update(id as string, () => ({ items: [] })), () => carts.delete(id as string, undefined)]) {
+    for (const call of [
+      () => carts.get(id as string),
+      () => carts.put(id as string, undefined, { items: [] }),
+      () => carts.update(id as string, () => ({ items: [] })),
+      () => carts.delete(id as string, undefined)
+    ]) {
       expect(await errorOf(call)).toMatchObject({ code: 'ERR_KEY_TYPE' })
     }
   })

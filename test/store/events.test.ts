@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { errorOf, nextEvent, startPeer } from './peers.ts'
 
+const silent = (): void => {}
+
 describe('listeners', () => {
   test('one that throws is reported, and the others and the store go on', async () => {
     const peer = await startPeer()
@@ -11,14 +13,19 @@ describe('listeners', () => {
     peer.addEventListener('key:changed', ({ detail }) => heard.push(new TextDecoder().decode(detail.key)))
     const reported = nextEvent(peer, 'error')
     await peer.put('k', undefined, 'v')
-    expect(await reported).toMatchObject({ code: 'ERR_INTERNAL', message: expect.stringMatching(/listener of key:changed.*mine/) as string, outcome: 'none' })
+    expect(await reported).toMatchObject({
+      code: 'ERR_INTERNAL',
+      message: expect.stringMatching(/listener of key:changed.*mine/) as string,
+      outcome: 'none'
+    })
     expect(heard).toEqual(['k'])
     expect((await peer.get('k')).texts).toEqual(['v'])
   })
 
   test('one whose promise rejects is reported, not left unhandled', async () => {
     const peer = await startPeer()
-    peer.addEventListener('key:changed', (() => Promise.reject(new Error('later'))) as () => void)
+    const rejecting: () => unknown = () => Promise.reject(new Error('later'))
+    peer.addEventListener('key:changed', rejecting)
     const reported = nextEvent(peer, 'error')
     await peer.put('k', undefined, 'v')
     expect((await reported).message).toMatch(/later/)
@@ -40,9 +47,11 @@ describe('listeners', () => {
 
   test('may call the peer from inside an event', async () => {
     const peer = await startPeer()
-    const echoed = new Promise<unknown>(resolve => peer.addEventListener('key:changed', () => resolve(peer.put('echo', undefined, 'v')), { once: true }))
+    const echoed = nextEvent(peer, 'key:changed').then(() => undefined)
+    const echo = Promise.withResolvers<unknown>()
+    peer.addEventListener('key:changed', () => echo.resolve(peer.put('echo', undefined, 'v')), { once: true })
     await peer.put('k', undefined, 'v')
-    await echoed
+    await Promise.all([echoed, echo.promise])
     expect((await peer.get('echo')).texts).toEqual(['v'])
   })
 
@@ -65,13 +74,15 @@ describe('listeners', () => {
   })
 
   test.each([
-    ['a listener that is no function', 'error', {}, undefined],
-    ['a name that is no text', Symbol('error'), () => undefined, undefined],
-    ['options that are no object', 'error', () => undefined, 'once'],
-    ['an unknown option', 'error', () => undefined, { onse: true }],
-    ['a signal that is none', 'error', () => undefined, { signal: {} }]
+    ['a listener that is no function', 'error', {}, {}],
+    ['a name that is no text', Symbol('error'), silent, {}],
+    ['options that are no object', 'error', silent, 'once'],
+    ['an unknown option', 'error', silent, { onse: true }],
+    ['a signal that is none', 'error', silent, { signal: {} }]
   ])('%s is refused', async (_what, name, listener, options) => {
     const peer = await startPeer()
-    expect(await errorOf(() => peer.addEventListener(name as 'error', listener as () => void, options as never))).toMatchObject({ code: 'ERR_OPTIONS' })
+    expect(await errorOf(() => peer.addEventListener(name as 'error', listener as () => void, options as never))).toMatchObject({
+      code: 'ERR_OPTIONS'
+    })
   })
 })

@@ -26,7 +26,21 @@ describe('options of createPeer', () => {
     ['a storage without functions', { ...good, storage: {} }, /without all of open, close, read, write, scan, status/],
     ['a storage that lacks one function', { ...good, storage: { ...memoryStorage(), open: () => undefined } }, /without all of/],
     ['a URL for storage', { ...good, storage: new URL('file:///tmp/x') }, /without all of/],
-    ['a storage whose properties throw', { ...good, storage: new Proxy({}, { get: () => { throw new Error('trap') } }) }, /storage could not be read: trap/],
+    [
+      'a storage whose properties throw',
+      {
+        ...good,
+        storage: new Proxy(
+          {},
+          {
+            get: () => {
+              throw new Error('trap')
+            }
+          }
+        )
+      },
+      /storage could not be read: trap/
+    ],
     ['partitions that are no power of two', { ...good, partitions: 1000 }, /partitions must be a power of two, got 1000/],
     ['too few partitions', { ...good, partitions: 4 }, /8..65536, got 4/],
     ['no replicas', { ...good, replicas: 0 }, /replicas must be an integer in 1..16, got 0/],
@@ -41,10 +55,23 @@ describe('options of createPeer', () => {
     ['listen that is null', { ...good, listen: null }, /listen must be an array/],
     ['relay that is no boolean', { ...good, relay: 1 }, /relay must be true or false/],
     ['no bytes to store', { ...good, storageBytesMax: 0 }, /storageBytesMax/],
-    ['bytes for a storage of the caller', { ...good, storage: memoryStorage(), storageBytesMax: 5 }, /storageBytesMax bounds a storage that is made by name/],
+    [
+      'bytes for a storage of the caller',
+      { ...good, storage: memoryStorage(), storageBytesMax: 5 },
+      /storageBytesMax bounds a storage that is made by name/
+    ],
     ['no keys', { ...good, keysMax: 0 }, /keysMax/],
     ['a logger without warn', { ...good, logger: { debug: () => undefined, info: () => undefined } }, /logger must have the functions/],
-    ['an option that throws', { ...good, get zone() { throw new Error('trap') } }, /zone could not be read: trap/],
+    [
+      'an option that throws',
+      {
+        ...good,
+        get zone() {
+          throw new Error('trap')
+        }
+      },
+      /zone could not be read: trap/
+    ],
     ['an option that does not exist', { ...good, clusterr: 'x' }, /"clusterr" is not an option; did you mean cluster\?/],
     ['options of another library', { ...good, maxKeys: 5 }, /"maxKeys" is not an option/],
     ['a symbol', { ...good, [Symbol('x')]: 1 }, /Symbol\(x\) is not an option/],
@@ -69,7 +96,9 @@ describe('options of createPeer', () => {
   })
 
   test('all problems are told at once, the code is that of the first', async () => {
-    const error = await errorOf(() => create({ clustr: 'x', storage: 5, r: 9, timeoutMs: -1, weight: 'heavy', join: ['nonsense'], relay: null }))
+    const error = await errorOf(() =>
+      create({ clustr: 'x', storage: 5, r: 9, timeoutMs: -1, weight: 'heavy', join: ['nonsense'], relay: null })
+    )
     expect(error.code).toBe('ERR_OPTIONS')
     expect(error.details['problems']).toEqual([
       expect.stringMatching(/"clustr" is not an option; did you mean cluster\?/),
@@ -111,7 +140,11 @@ describe('options of createPeer', () => {
     const fail = (): never => {
       throw new Error('trap')
     }
-    const peer = await startPeer({ join: ['nonsense', `/ip4/127.0.0.1/tcp/1${peerPart}`], timeoutMs: 50, logger: { debug: fail, info: fail, warn: fail } })
+    const peer = await startPeer({
+      join: ['nonsense', `/ip4/127.0.0.1/tcp/1${peerPart}`],
+      timeoutMs: 50,
+      logger: { debug: fail, info: fail, warn: fail }
+    })
     await peer.put('k', undefined, 'v')
     expect((await peer.get('k')).texts).toEqual(['v'])
   })
@@ -130,7 +163,9 @@ describe('folders', () => {
   test('a path that is a file is refused', async () => {
     const file = join(await temporaryFolder(), 'file')
     await writeFile(file, 'mine')
-    expect(await errorOf(() => create({ ...good, storage: file }))).toMatchObject({ class: expect.stringMatching(/StorageError|ConfigError/) as string })
+    expect(await errorOf(() => create({ ...good, storage: file }))).toMatchObject({
+      class: expect.stringMatching(/StorageError|ConfigError/) as string
+    })
   })
 
   test('a folder of something else is refused and left alone', async () => {

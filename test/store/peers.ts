@@ -42,7 +42,8 @@ export function addressOf(peer: Peer): string {
 
 /** Members that are up and can be reached, the peer itself included. */
 export function reachableMembers(peer: Peer): number {
-  return peer.members().filter(({ status, reachability }) => status === 'up' && (reachability === 'self' || reachability === 'reachable')).length
+  return peer.members().filter(({ status, reachability }) => status === 'up' && (reachability === 'self' || reachability === 'reachable'))
+    .length
 }
 
 const EVENTS: readonly (keyof PeerEvents)[] = [

@@ -133,13 +133,19 @@ describe('a peer alone', () => {
     expect(await list({ prefix: 'b:', after: 'b:1', limit: 1 })).toEqual(['b:10'])
     const { context } = await peer.get('a')
     await peer.delete('a', context)
-    for await (const row of peer.keys({ limit: 1 })) expect(row).toMatchObject({ text: 'a', deleted: true, owned: true, siblings: 1, bytes: 0 })
+    for await (const row of peer.keys({ limit: 1 }))
+      expect(row).toMatchObject({ text: 'a', deleted: true, owned: true, siblings: 1, bytes: 0 })
   })
 
   test('says where a key lives without asking anybody', async () => {
     const peer = await startPeer({ partitions: 8 })
     const place = peer.place('hello')
-    expect(place).toMatchObject({ position: '5d41402abc4b2a76b9719d911017c592', partition: 2, owners: [peer.peerId], preferenceList: [peer.peerId] })
+    expect(place).toMatchObject({
+      position: '5d41402abc4b2a76b9719d911017c592',
+      partition: 2,
+      owners: [peer.peerId],
+      preferenceList: [peer.peerId]
+    })
     expect(peer.ring()).toMatchObject({ partitions: 8, replicas: 3, digest: peer.status().ringDigest })
   })
 })
@@ -156,17 +162,35 @@ describe('three peers', () => {
     expect((await peers[1]?.put('k0', undefined, 'x', { w: 3 }))?.acknowledged).toHaveLength(3)
   })
 
+  test('a retry that asks for more acknowledgements than the first try gets them, for the same write', async () => {
+    const [first] = await startCluster(3)
+    if (first === undefined) return
+    const once = await first.put('k', undefined, 'v', { w: 1 })
+    const again = await first.put('k', undefined, 'v', { w: 3, requestId: once.requestId })
+    expect(again).toMatchObject({ dot: once.dot, siblings: 1, w: 3 })
+    expect(again.acknowledged).toHaveLength(3)
+  })
+
   test('two updaters of one key at a time lose nothing', async () => {
     const peers = await startCluster(3)
     const add = (peer: (typeof peers)[number], item: string): Promise<unknown> =>
-      peer.update('set', values => JSON.stringify([...new Set([...values.flatMap(value => JSON.parse(new TextDecoder().decode(value)) as string[]), item])]))
+      peer.update('set', values =>
+        JSON.stringify([...new Set([...values.flatMap(value => JSON.parse(new TextDecoder().decode(value)) as string[]), item])])
+      )
     const [first, second] = peers
     for (let round = 0; round < 10; round++) {
-      await Promise.all([first === undefined ? undefined : add(first, `a${round}`), second === undefined ? undefined : add(second, `b${round}`)])
+      await Promise.all([
+        first === undefined ? undefined : add(first, `a${round}`),
+        second === undefined ? undefined : add(second, `b${round}`)
+      ])
     }
     const { texts } = (await peers[2]?.get('set', { r: 3 })) ?? { texts: [] }
     const items = new Set(texts.flatMap(text => JSON.parse(text ?? '[]') as string[]))
-    expect([...items].toSorted()).toEqual(Array.from({ length: 10 }, (_, round) => [`a${round}`, `b${round}`]).flat().toSorted())
+    expect([...items].toSorted()).toEqual(
+      Array.from({ length: 10 }, (_, round) => [`a${round}`, `b${round}`])
+        .flat()
+        .toSorted()
+    )
   })
 
   test('a peer of weight 0 stores nothing and reads and writes all the same', async () => {
@@ -185,7 +209,12 @@ describe('giving up', () => {
   test('a signal that was aborted before stops the call before anything happens', async () => {
     const peer = await startPeer()
     const signal = AbortSignal.abort(new Error('mine'))
-    for (const call of [() => peer.get('k', { signal }), () => peer.put('k', undefined, 'v', { signal }), () => peer.update('k', () => 'v', { signal }), () => peer.delete('k', undefined, { signal })]) {
+    for (const call of [
+      () => peer.get('k', { signal }),
+      () => peer.put('k', undefined, 'v', { signal }),
+      () => peer.update('k', () => 'v', { signal }),
+      () => peer.delete('k', undefined, { signal })
+    ]) {
       expect(await errorOf(call)).toMatchObject({ code: 'ERR_ABORTED', name: 'AbortError', outcome: 'none', cause: signal.reason })
     }
     expect(peer.status().keys).toBe(0)

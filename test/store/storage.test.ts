@@ -22,7 +22,12 @@ function brokenStorage(): { readonly storage: Storage; broken: Partial<Storage> 
   return state
 }
 
-const failing = (error: unknown) => (): Promise<never> => Promise.reject(error)
+/** Rejects with whatever it is given, as a storage in plain JavaScript may. */
+const failing =
+  (reason: unknown): (() => Promise<never>) =>
+  async () => {
+    throw reason as Error
+  }
 
 describe('a storage that fails', () => {
   test('B086: writes are refused with its error and its outcome, reads of what is known go on, and so does everything once it works again', async () => {
@@ -46,7 +51,11 @@ describe('a storage that fails', () => {
     const peer = await startPeer({ storage: state.storage })
     state.broken = { write: failing(reason), read: failing(reason) }
     expect(await errorOf(() => peer.put('k', undefined, 'v'))).toMatchObject({ code: 'ERR_IO' })
-    state.broken = { write: () => { throw reason } }
+    state.broken = {
+      write: () => {
+        throw reason as Error
+      }
+    }
     expect(await errorOf(() => peer.put('k2', undefined, 'v'))).toMatchObject({ code: 'ERR_IO' })
   })
 
@@ -54,7 +63,11 @@ describe('a storage that fails', () => {
     const peer = await startPeer({ storageBytesMax: 20_000 })
     const full = nextEvent(peer, 'storage:full')
     await peer.put('k', undefined, new Uint8Array(12_000))
-    expect(await errorOf(() => peer.put('more', undefined, new Uint8Array(12_000)))).toMatchObject({ code: 'ERR_QUOTA', class: 'QuotaError', outcome: 'none' })
+    expect(await errorOf(() => peer.put('more', undefined, new Uint8Array(12_000)))).toMatchObject({
+      code: 'ERR_QUOTA',
+      class: 'QuotaError',
+      outcome: 'none'
+    })
     expect((await full).message).toMatch(/full/)
     const { context, values } = await peer.get('k')
     expect(values[0]).toHaveLength(12_000)
@@ -83,7 +96,10 @@ describe('a storage that fails', () => {
     const again = await startPeer({
       storage: {
         ...state.storage,
-        read: keys => (keys.some(key => key[0] === 'r'.charCodeAt(0)) ? Promise.reject(new StoreError('ERR_RECORD_CORRUPT', 'damaged', { details: { key: keys[0] } })) : rows(keys))
+        read: keys =>
+          keys.some(key => key[0] === 'r'.charCodeAt(0))
+            ? Promise.reject(new StoreError('ERR_RECORD_CORRUPT', 'damaged', { details: { key: keys[0] } }))
+            : rows(keys)
       },
       join: [addressOf(second)]
     })
@@ -111,7 +127,11 @@ describe('a storage that fails', () => {
       await until(first, () => reachableMembers(first) === 1)
     }
     const warned = Promise.withResolvers<string>()
-    const logger = { debug: () => undefined, info: () => undefined, warn: (message: string) => (message.includes('older than') ? warned.resolve(message) : undefined) }
+    const logger = {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message: string) => (message.includes('older than') ? warned.resolve(message) : undefined)
+    }
     const restored = await startPeer({ ...options, storage: backup, logger })
     expect(await warned.promise).toMatch(/new replica id/)
     expect(restored.replicaId).not.toBe(replicaId)
@@ -166,7 +186,11 @@ describe('a mistake inside', () => {
     await peer.put('k', undefined, 'kept')
     const told = nextEvent(peer, 'error')
     // A row that throws when it is decoded: what a broken invariant inside a step looks like from outside.
-    const trap = new Proxy(bytes('row'), { get: () => { throw new TypeError('trap') } })
+    const trap = new Proxy(bytes('row'), {
+      get: () => {
+        throw new TypeError('trap')
+      }
+    })
     state.broken = { read: () => Promise.resolve([trap]) }
     const outcome = await errorOf(() => peer.get('other', { timeoutMs: 200 }))
     expect(['ERR_INTERNAL', 'ERR_READ_QUORUM']).toContain(outcome.code)

@@ -24,7 +24,7 @@ const advice: ReadonlyMap<string, string> = new Map([
   ],
   ['ERR_READ_QUORUM', 'Set R lower, or wait until more peers can be reached.'],
   ['ERR_CONTEXT_REQUIRED', 'Read the key first, then delete what you have read.'],
-  ['ERR_STORE_LOCKED', 'Another tab has this database open. Close it, or open a new tab: it gets a database of its own.'],
+  ['ERR_STORE_LOCKED', 'As many tabs of this page are open as can have a database. Close one of them, then try again.'],
   ['ERR_STORE_VERSION', 'A newer version of this page wrote the database. Reload the page without its cache.'],
   [
     'ERR_IDB_UNAVAILABLE',

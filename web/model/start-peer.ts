@@ -1,11 +1,10 @@
 /**
- * From an opened page to a running peer: is the page allowed to, where to join, which database is this tab's, start.
+ * From an opened page to a running peer: is the page allowed to, where to join, start.
  */
 import type { Peer } from 'dynamesh'
 import { createPeer } from 'dynamesh'
 import type { Invitation } from './invitation.ts'
 import { findInvitation, InvitationError } from './invitation.ts'
-import { claimStorageName } from './tab-storage.ts'
 
 export interface Started {
   readonly peer: Peer
@@ -22,7 +21,7 @@ export async function startPeer(inMemory: boolean): Promise<Started> {
   checkContext()
   const invitation = await findInvitation()
   checkAddresses(invitation)
-  const storage = inMemory ? 'memory' : await claimStorageName(invitation.cluster)
+  const storage = inMemory ? 'memory' : `page:${invitation.cluster}`
   const peer = await createPeer({ cluster: invitation.cluster, join: invitation.join, storage })
   return { peer, invitation }
 }

@@ -46,6 +46,8 @@ interface Target {
 
 /** A peer with the larger id waits this long for the other's first dial: two connections are one too many. */
 const courtesyMs = 1_000
+/** Why a dial ended whose peer connected in another way. */
+const superseded = 'superseded'
 /** A connection that lasted this long wipes out the failures before it. */
 const steadyMs = 10_000
 
@@ -99,7 +101,7 @@ export class ConnectionSupervisor {
   connected(peer: PeerId): void {
     if (!this.#connectedAtMs.has(peer)) this.#connectedAtMs.set(peer, this.#options.clock.monotonicMs())
     for (const target of this.#targets.values()) {
-      if (target.peer === peer && !this.#canImprove(target)) target.attempt?.abort()
+      if (target.peer === peer && !this.#canImprove(target)) target.attempt?.abort(superseded)
     }
     this.#run()
   }
@@ -218,7 +220,7 @@ export class ConnectionSupervisor {
       if (this.#reach(target) !== 'direct') this.#later(target, upgradeBackoff)
     } catch (error) {
       const patient = isBetter(present, 'not') ? upgradeBackoff : redialBackoff
-      if (!attempt.signal.aborted) this.#later(target, this.#options.isLasting(error) ? refusedBackoff : patient)
+      if (!attempt.signal.aborted || attempt.signal.reason === superseded) this.#later(target, this.#options.isLasting(error) ? refusedBackoff : patient)
       else if (this.#isRunning) this.#retryNow(target)
     } finally {
       this.#dials--

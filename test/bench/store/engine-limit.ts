@@ -16,7 +16,11 @@ export async function engineLimit(folder: string, valueBytes: number): Promise<E
       const startMs = performance.now()
       let rows = 0
       for (; performance.now() - startMs < durationMs; rows += concurrency) {
-        const batch = Array.from({ length: concurrency }, () => ({ type: 'put' as const, key: new Uint8Array(randomBytes(16)), value: new Uint8Array(valueBytes) }))
+        const batch = Array.from({ length: concurrency }, () => ({
+          type: 'put' as const,
+          key: new Uint8Array(randomBytes(16)),
+          value: new Uint8Array(valueBytes)
+        }))
         await level.batch(batch, { sync: true })
       }
       return { rate: (rows / (performance.now() - startMs)) * 1000, p50Ms: undefined, p99Ms: undefined, cpuUs: undefined }

@@ -25,7 +25,9 @@ function usedUs(): number {
 
 /** Resolves once all three peers are up and can be reached. */
 async function ready(of: Peer): Promise<string> {
-  const isReady = (): boolean => of.members().filter(({ status, reachability }) => status === 'up' && reachability !== 'suspect' && reachability !== 'unknown').length === 3
+  const isReady = (): boolean =>
+    of.members().filter(({ status, reachability }) => status === 'up' && reachability !== 'suspect' && reachability !== 'unknown')
+      .length === 3
   await new Promise<void>(resolve => {
     const check = (): void => (isReady() ? resolve() : undefined)
     of.addEventListener('member:up', check)

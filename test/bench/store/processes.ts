@@ -60,7 +60,9 @@ async function cpuUs(children: readonly ChildProcess[]): Promise<number> {
 
 /** The answering side of the request benchmark, as a process of its own. */
 export async function startRpcServer(): Promise<{ readonly address: string; stop(): Promise<void> }> {
-  const child = fork(fileURLToPath(new URL('../rpc.ts', import.meta.url)), ['--serve', 'dynamesh tcp'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(fileURLToPath(new URL('../rpc.ts', import.meta.url)), ['--serve', 'dynamesh tcp'], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc']
+  })
   return { address: String(await answer(child)), stop: () => end(child) }
 }
 
