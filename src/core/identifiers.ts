@@ -28,7 +28,7 @@ export function actorOf(replica: ReplicaId, epoch: number): Actor {
 
 /** The storage incarnation that an actor belongs to. */
 export function replicaOf(actor: Actor): ReplicaId {
-  return actor.slice(0, 16) as string as ReplicaId
+  return actor.slice(0, 16) as ReplicaId
 }
 
 /** The epoch of an actor. */
@@ -38,5 +38,5 @@ export function epochOf(actor: Actor): number {
 
 /** The replica id of the peer whose caller made a write. */
 export function writerOf(request: RequestId): ReplicaId {
-  return request.slice(0, 16) as string as ReplicaId
+  return request.slice(0, 16) as ReplicaId
 }

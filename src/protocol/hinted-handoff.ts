@@ -116,7 +116,7 @@ export class HintedHandoff {
     if (others.length === 0) return settled(now, true, effects)
     const operation: RowOperation = {
       from: undefined,
-      apply: (_now, row) => ({ row, operations: row === undefined ? [] : this.store(others, key, row.record), then: others.map(target => hintStored(target, key)) }),
+      apply: (_now, row) => ({ row, operations: row === undefined ? [] : this.store(others, key, row.record), then: row === undefined ? [] : others.map(target => hintStored(target, key)) }),
       settled: (at, out) => {
         this.pump(at, out)
         settled(at, true, out)

@@ -3,7 +3,7 @@
  * not the canonical encoding of a message throws a `StoreError` with an `ERR_WIRE_*` code.
  */
 import { Reader, type Writer } from '../core/codec.ts'
-import { emptyContext } from '../core/causal-context.ts'
+import type { CausalContext } from '../core/causal-context.ts'
 import type { Dot } from '../core/dot.ts'
 import { StoreError } from '../core/errors.ts'
 import { identifierBytes, peerIdBytesMax, type PeerId, type RequestId } from '../core/identifiers.ts'
@@ -146,7 +146,7 @@ function writeForwardPut(out: Writer, message: ForwardPut): void {
 }
 
 function readForwardPut(reader: Reader): ForwardPut {
-  const message = { type: 'forward-put' as const, id: 0, key: NO_BYTES as Uint8Array, context: emptyContext, value: undefined as Uint8Array | undefined, request: '' as RequestId, w: 0, sloppy: false, timeoutMs: 0 }
+  const message = { type: 'forward-put' as const, id: 0, key: NO_BYTES, context: undefined as CausalContext | undefined, value: undefined as Uint8Array | undefined, request: '' as RequestId, w: 0, sloppy: false, timeoutMs: 0 }
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) message.id = reader.uint()
     else if (field === 2) message.key = reader.bytes(keyBytesMax)
@@ -158,8 +158,9 @@ function readForwardPut(reader: Reader): ForwardPut {
     else if (field === 8) message.timeoutMs = reader.uint(timeoutMsMax)
     else reader.unknown(field)
   }
-  need(message.id > 0 && message.key.length > 0 && message.request !== '' && message.w > 0, 'a forwarded put')
-  return message
+  const { context } = message
+  need(context !== undefined && message.id > 0 && message.key.length > 0 && message.request !== '' && message.w > 0, 'a forwarded put')
+  return { ...message, context }
 }
 
 function writePutResult(out: Writer, message: PutResult): void {

@@ -220,12 +220,16 @@ export class PutCoordinator {
       else orphans.push(owner)
     }
     const used = new Set([...coordination.owners, routing.self])
-    const own: PeerId[] = []
-    if (!coordination.owners.includes(routing.self)) own.push(...takeOne(orphans, coordination.owners))
+    const own = new Set<PeerId>()
+    if (!coordination.owners.includes(routing.self)) {
+      // Its copy goes with its last hint, so there is one for every owner: else it would be gone before all of them have theirs.
+      for (const owner of coordination.owners) own.add(owner)
+      orphans.shift()
+    }
     const standIns = coordination.put.sloppy ? firstReachable(routing, coordination.partition, orphans.length, false, used) : []
     for (const standIn of standIns) plan.set(standIn, orphans.splice(0, 1))
-    own.push(...orphans)
-    if (own.length > 0) plan.set(undefined, own)
+    for (const orphan of orphans) own.add(orphan)
+    if (own.size > 0) plan.set(undefined, [...own])
     return plan
   }
 
@@ -343,9 +347,4 @@ export class PutCoordinator {
     for (const done of coordination.done.splice(0)) done(now, result, effects)
     if (dot === undefined) this.#end(coordination)
   }
-}
-
-/** The first orphan to be stood in for by a coordinator that owns nothing of the key; without orphans, an owner all the same: its copy must go home. */
-function takeOne(orphans: PeerId[], owners: readonly PeerId[]): readonly PeerId[] {
-  return orphans.length > 0 ? orphans.splice(0, 1) : owners.slice(0, 1)
 }

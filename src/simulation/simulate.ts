@@ -12,7 +12,7 @@ import { agreedRecord, divergences } from './convergence.ts'
 import { faultKinds, Faults, type FaultKind, type FaultProfile } from './faults.ts'
 import { SafetyChecks } from './safety-checks.ts'
 import type { NetworkQuality } from './simulated-network.ts'
-import type { PeerProfile } from './simulated-peer.ts'
+import type { PeerProfile } from './peer-life.ts'
 import { Workload, type WorkloadProfile, type WorkloadStatistics } from './workload.ts'
 
 export interface SimulationOptions {

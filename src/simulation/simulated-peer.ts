@@ -5,68 +5,19 @@
  */
 import { Writer } from '../core/codec.ts'
 import type { PeerId, RequestId } from '../core/identifiers.ts'
-import { prng, type Prng } from '../core/prng.ts'
-import type { Effect, GetOutcome, ProtocolEvent, PutOutcome } from '../protocol/effect.ts'
+import type { Effect, GetOutcome, PutOutcome } from '../protocol/effect.ts'
 import type { GetCall } from '../protocol/get-coordinator.ts'
-import { encodeHello, judgeHello, type ClusterConfiguration } from '../protocol/hello.ts'
+import { encodeHello, judgeHello } from '../protocol/hello.ts'
 import type { Instant } from '../protocol/instant.ts'
 import type { Message } from '../protocol/message.ts'
 import { readMessage, writeMessage } from '../protocol/message-codec.ts'
 import type { PutCall } from '../protocol/put-request.ts'
-import { RingPeer } from '../protocol/ring-peer.ts'
-import type { MemberRecord } from '../core/member-record.ts'
-import { simulatedSigner, simulatedVerifier } from './simulated-identity.ts'
-import type { Endpoint, SimulatedNetwork } from './simulated-network.ts'
+import type { RingPeer } from '../protocol/ring-peer.ts'
+import { createRingPeer, type CallOutcome, type Life, type SimulatedPeerParts } from './peer-life.ts'
+import { simulatedVerifier } from './simulated-identity.ts'
+import type { Endpoint } from './simulated-network.ts'
 import type { SimulatedStorage, StorageAnswer } from './simulated-storage.ts'
-import { loadStoredState, type StoredState } from './stored-state.ts'
-import type { VirtualTime } from './virtual-time.ts'
-
-/** What a peer says about itself. */
-export interface PeerProfile {
-  /** @default 1 */
-  readonly weight?: number
-  /** @default true */
-  readonly durable?: boolean
-  readonly zone?: string
-  /** @default the protocol's default */
-  readonly keysMax?: number
-}
-
-/** Who watches a peer. */
-export interface PeerObserver {
-  sent(from: PeerId, to: PeerId, message: Message): void
-  reported(peer: PeerId, event: ProtocolEvent): void
-  noted(peer: PeerId, what: string): void
-  /** The protocol threw, or broke an invariant of its own. */
-  broke(peer: PeerId, error: unknown): void
-}
-
-export interface SimulatedPeerParts {
-  readonly peer: PeerId
-  readonly profile: PeerProfile
-  readonly configuration: ClusterConfiguration
-  readonly time: VirtualTime
-  readonly random: Prng
-  readonly network: SimulatedNetwork
-  readonly storage: SimulatedStorage
-  readonly observer: PeerObserver
-  readonly evictAfterMs: number
-}
-
-/** How a call ended; `undefined` when its peer ended first. */
-export type CallOutcome = GetOutcome | PutOutcome | undefined
-
-/** One run of the peer, from start to end. */
-interface Life {
-  readonly ringPeer: RingPeer
-  readonly calls: Map<number, (outcome: CallOutcome) => void>
-  readonly admitted: Map<PeerId, MemberRecord>
-  readonly following: ((now: Instant, effects: Effect[]) => void)[]
-  readonly session: string
-  stepping: boolean
-  wakeAtMs: number
-  lastCall: number
-}
+import { loadStoredState } from './stored-state.ts'
 
 /** Milliseconds since 1970 at the start of every simulation. */
 const EPOCH_MS = 1_700_000_000_000
@@ -116,10 +67,11 @@ export class SimulatedPeer implements Endpoint {
     const own = random.fork(`${this.peer}/${this.#lives}`)
     const state = loadStoredState(this.storage, this.peer, own)
     this.#life = {
-      ringPeer: this.#create(state, own),
+      ringPeer: createRingPeer(this.#parts, state, own, this.#mayKnow().length > 0),
       calls: new Map(),
       admitted: new Map(),
       following: [],
+      deferred: [],
       session: own.uint32().toString(16).padStart(8, '0'),
       stepping: false,
       wakeAtMs: Number.POSITIVE_INFINITY,
@@ -222,26 +174,6 @@ export class SimulatedPeer implements Endpoint {
     }
   }
 
-  #create(state: StoredState, random: Prng): RingPeer {
-    const { configuration, profile, evictAfterMs } = this.#parts
-    const { weight = 1, durable = true, zone, keysMax } = profile
-    const status = state.isNew && this.#mayKnow().length > 0 ? 'joining' : 'up'
-    return new RingPeer({
-      configuration,
-      signer: simulatedSigner(this.peer),
-      verifier: simulatedVerifier,
-      random: prng(random.uint32()),
-      own: { incarnation: state.incarnation, status, weight, durable, zone, replica: state.replica },
-      view: state.view,
-      evictAfterMs,
-      epochLease: state.epochLease,
-      settledRing: state.settledRing,
-      hintRows: state.hintRows,
-      rows: state.rows,
-      ...(keysMax === undefined ? {} : { keysMax })
-    })
-  }
-
   #end(goodbye: boolean): void {
     const { network } = this.#parts
     const life = this.#life
@@ -261,14 +193,21 @@ export class SimulatedPeer implements Endpoint {
     this.#input(() => this.#step((peer, now, effects) => begin(peer, number, now, effects)))
   }
 
-  /** Something reaches the peer: at once, or when its pause is over. */
+  /** Something reaches the peer: at once, or when its pause is over; always in order. */
   #input(act: () => void): void {
-    const { time } = this.#parts
     const life = this.#life
     if (life === undefined) return
-    if (!this.isPaused) return act()
+    if (!this.isPaused && life.deferred.length === 0) return act()
+    life.deferred.push(act)
+    if (life.deferred.length === 1) this.#resumeLater(life)
+  }
+
+  #resumeLater(life: Life): void {
+    const { time } = this.#parts
     time.after(this.#pausedUntilMs - time.nowMs, () => {
-      if (this.#life === life) this.#input(act)
+      if (this.#life !== life) return
+      if (this.isPaused) return this.#resumeLater(life)
+      for (const act of life.deferred.splice(0)) if (this.#life === life) act()
     })
   }
 

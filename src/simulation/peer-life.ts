@@ -1,0 +1,84 @@
+/** One run of a simulated peer: what it is made of, and how the protocol is started on what the storage holds. */
+import type { PeerId } from '../core/identifiers.ts'
+import type { MemberRecord } from '../core/member-record.ts'
+import { prng, type Prng } from '../core/prng.ts'
+import type { Effect, GetOutcome, ProtocolEvent, PutOutcome } from '../protocol/effect.ts'
+import type { ClusterConfiguration } from '../protocol/hello.ts'
+import type { Instant } from '../protocol/instant.ts'
+import type { Message } from '../protocol/message.ts'
+import { RingPeer } from '../protocol/ring-peer.ts'
+import { simulatedSigner, simulatedVerifier } from './simulated-identity.ts'
+import type { SimulatedNetwork } from './simulated-network.ts'
+import type { SimulatedStorage } from './simulated-storage.ts'
+import type { StoredState } from './stored-state.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** What a peer says about itself. */
+export interface PeerProfile {
+  /** @default 1 */
+  readonly weight?: number
+  /** @default true */
+  readonly durable?: boolean
+  readonly zone?: string
+  /** @default the protocol's default */
+  readonly keysMax?: number
+}
+
+/** Who watches a peer. */
+export interface PeerObserver {
+  sent(from: PeerId, to: PeerId, message: Message): void
+  reported(peer: PeerId, event: ProtocolEvent): void
+  noted(peer: PeerId, what: string): void
+  /** The protocol threw, or broke an invariant of its own. */
+  broke(peer: PeerId, error: unknown): void
+}
+
+export interface SimulatedPeerParts {
+  readonly peer: PeerId
+  readonly profile: PeerProfile
+  readonly configuration: ClusterConfiguration
+  readonly time: VirtualTime
+  readonly random: Prng
+  readonly network: SimulatedNetwork
+  readonly storage: SimulatedStorage
+  readonly observer: PeerObserver
+  readonly evictAfterMs: number
+}
+
+/** How a call ended; `undefined` when its peer ended first. */
+export type CallOutcome = GetOutcome | PutOutcome | undefined
+
+/** One run of the peer, from start to end. */
+export interface Life {
+  readonly ringPeer: RingPeer
+  readonly calls: Map<number, (outcome: CallOutcome) => void>
+  readonly admitted: Map<PeerId, MemberRecord>
+  readonly following: ((now: Instant, effects: Effect[]) => void)[]
+  /** What reached the peer while it was paused. */
+  readonly deferred: (() => void)[]
+  readonly session: string
+  stepping: boolean
+  wakeAtMs: number
+  lastCall: number
+}
+
+/** The protocol of a peer that starts; it joins when it is new and has somebody to join by. */
+export function createRingPeer(parts: SimulatedPeerParts, state: StoredState, random: Prng, hasEntrance: boolean): RingPeer {
+  const { peer, configuration, profile, evictAfterMs } = parts
+  const { weight = 1, durable = true, zone, keysMax } = profile
+  const status = state.isNew && hasEntrance ? 'joining' : 'up'
+  return new RingPeer({
+    configuration,
+    signer: simulatedSigner(peer),
+    verifier: simulatedVerifier,
+    random: prng(random.uint32()),
+    own: { incarnation: state.incarnation, status, weight, durable, zone, replica: state.replica },
+    view: state.view,
+    evictAfterMs,
+    epochLease: state.epochLease,
+    settledRing: state.settledRing,
+    hintRows: state.hintRows,
+    rows: state.rows,
+    ...(keysMax === undefined ? {} : { keysMax })
+  })
+}
