@@ -169,7 +169,10 @@ class HubNetwork implements MemoryNetwork {
   #redial(peer: PeerId): void {
     clearTimeout(this.#retries.get(peer))
     const isStillWanted = (): boolean => this.#joined.has(peer) || this.#wanted.has(peer)
-    this.#retries.set(peer, setTimeout(() => void (isStillWanted() ? this.#dial(peer) : undefined), retryMs))
+    this.#retries.set(
+      peer,
+      setTimeout(() => void (isStillWanted() ? this.#dial(peer) : undefined), retryMs)
+    )
   }
 
   async #greet(other: HubNetwork): Promise<void> {

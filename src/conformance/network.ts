@@ -53,7 +53,10 @@ async function withPlace(options: NetworkConformanceOptions, check: (run: Run) =
   const running: Network[] = []
   try {
     await check(async (name, join = [], recorder = {}) => {
-      const network = place.network(name, join.flatMap(peer => peer.network.addresses()))
+      const network = place.network(
+        name,
+        join.flatMap(peer => peer.network.addresses())
+      )
       running.push(network)
       const seen = new NetworkRecorder(recorder)
       await network.start(seen.handlers)
@@ -88,13 +91,24 @@ const contact: Record<string, (run: Run) => Promise<void>> = {
   'the addresses of a started network end with its peer id': async run => {
     const { network } = await run('a')
     expectTrue(network.addresses().length > 0, 'at least one address')
-    expectTrue(network.addresses().every(address => address.endsWith(network.peerId)), 'every address to end with the peer id')
+    expectTrue(
+      network.addresses().every(address => address.endsWith(network.peerId)),
+      'every address to end with the peer id'
+    )
   },
 
   'joining connects both ends, and each lists the other': async run => {
     const [a, b] = await pair(run)
-    expectSame(a.network.connections().map(({ peer }) => peer), [b.network.peerId], 'the connections of a')
-    expectSame(b.network.connections().map(({ peer }) => peer), [a.network.peerId], 'the connections of b')
+    expectSame(
+      a.network.connections().map(({ peer }) => peer),
+      [b.network.peerId],
+      'the connections of a'
+    )
+    expectSame(
+      b.network.connections().map(({ peer }) => peer),
+      [a.network.peerId],
+      'the connections of b'
+    )
   },
 
   'each end judges the hello of the other before anything else': async run => {
@@ -133,7 +147,9 @@ const contact: Record<string, (run: Run) => Promise<void>> = {
   },
 
   'when both refuse, both report it': async run => {
-    const refuse = { admit: (): { admit: false; code: string; message: string } => ({ admit: false, code: 'ERR_NOT_ADMITTED', message: 'no' }) }
+    const refuse = {
+      admit: (): { admit: false; code: string; message: string } => ({ admit: false, code: 'ERR_NOT_ADMITTED', message: 'no' })
+    }
     const a = await run('a', [], refuse)
     const b = await run('b', [a], refuse)
     await Promise.all([a.seen.seen('refused'), b.seen.seen('refused')])
@@ -148,13 +164,23 @@ const messages: Record<string, (run: Run) => Promise<void>> = {
     const sizes = [0, 1, 4, 127, 128, 1000, 65_535, 65_536, 300_000, 1_048_576, 3_000_000]
     const sent = sizes.map(size => Uint8Array.from({ length: size }, () => random.below(256)))
     for (const lane of ['request', 'bulk'] as const) {
-      for (const [from, to] of [[a, b], [b, a]] as const) {
+      for (const [from, to] of [
+        [a, b],
+        [b, a]
+      ] as const) {
         const before = to.seen.of('frame').length
         for (const bytes of sent) await sendWhenReady(from, to, bytes, lane)
         await to.seen.seen('frame', before + sent.length)
         const got = to.seen.of('frame').slice(before)
-        expectSame(got.map(frame => [frame.lane, frame.bytes.length]), sizes.map(size => [lane, size]), 'lanes and sizes')
-        expectTrue(got.every((frame, index) => equalBytes(frame.bytes, sent[index] as Uint8Array)), 'the same bytes')
+        expectSame(
+          got.map(frame => [frame.lane, frame.bytes.length]),
+          sizes.map(size => [lane, size]),
+          'lanes and sizes'
+        )
+        expectTrue(
+          got.every((frame, index) => equalBytes(frame.bytes, sent[index] as Uint8Array)),
+          'the same bytes'
+        )
       }
     }
   },
@@ -203,7 +229,10 @@ const messages: Record<string, (run: Run) => Promise<void>> = {
     for (let number = 0; number < count; number++) expectTrue(sendTo(a, b, new Uint8Array([number >> 8, number & 255])), 'room')
     await b.seen.seen('frame', count)
     const numbers = b.seen.of('frame').map(({ bytes }) => (bytes[0] as number) * 256 + (bytes[1] as number))
-    expectTrue(numbers.every((number, index) => number === index), 'the order in which they were sent')
+    expectTrue(
+      numbers.every((number, index) => number === index),
+      'the order in which they were sent'
+    )
   },
 
   'a full queue refuses, what was taken arrives, and the queue drains': async run => {
@@ -222,7 +251,11 @@ const messages: Record<string, (run: Run) => Promise<void>> = {
   'sending to a peer that is not connected answers false and does not encode': async run => {
     const [a, stranger] = [await run('a'), await run('stranger')]
     let encoded = false
-    expectSame(a.network.send(stranger.network.peerId, 'request', () => (encoded = true)), false, 'the result')
+    expectSame(
+      a.network.send(stranger.network.peerId, 'request', () => (encoded = true)),
+      false,
+      'the result'
+    )
     expectSame(encoded, false, 'whether the message was encoded')
   },
 
@@ -237,7 +270,7 @@ const messages: Record<string, (run: Run) => Promise<void>> = {
       await new Promise(resolve => setTimeout(resolve, 100))
     }
     expectSame((await heard).bytes[0], 0x60, 'the message')
-    expectSame(a.seen.of('gossip').length, 0, "what the author hears of its own message")
+    expectSame(a.seen.of('gossip').length, 0, 'what the author hears of its own message')
   }
 }
 
@@ -300,7 +333,11 @@ const endings: Record<string, (run: Run) => Promise<void>> = {
   },
 
   'a message that the receiver cannot use ends the connection': async run => {
-    const fault = { frame: (): never => { throw new Error('malformed') } }
+    const fault = {
+      frame: (): never => {
+        throw new Error('malformed')
+      }
+    }
     const [a, b] = await pair(run, fault)
     expectTrue(sendTo(b, a, new Uint8Array([1])), 'the message to be taken')
     await Promise.all([a.seen.seen('disconnected'), b.seen.seen('disconnected')])

@@ -186,5 +186,6 @@ export function errorCodes(): readonly { readonly code: ErrorCode; readonly clas
 
 /** Stops on a broken invariant: a mistake of ours, never of the caller. Kept on in production. */
 export function assert(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new StoreError('ERR_INTERNAL', `An invariant of dynamesh is broken: ${what}. Please report this.`, { outcome: 'indeterminate' })
+  if (!condition)
+    throw new StoreError('ERR_INTERNAL', `An invariant of dynamesh is broken: ${what}. Please report this.`, { outcome: 'indeterminate' })
 }

@@ -26,7 +26,13 @@ export function browserPlatform(): Platform {
   const clock = workerClock()
   const random = systemRandom()
   return {
-    defaults: { weight: 1, durable: false, relay: false, listen: ['/p2p-circuit', '/webrtc'], storageBytesMax: browserStorageBytesMaxDefault },
+    defaults: {
+      weight: 1,
+      durable: false,
+      relay: false,
+      listen: ['/p2p-circuit', '/webrtc'],
+      storageBytesMax: browserStorageBytesMaxDefault
+    },
     clock,
     random,
     verifier: ed25519Verifier,
@@ -59,7 +65,10 @@ export function browserPlatform(): Platform {
  */
 export async function createPeer(options: PeerOptions): Promise<Peer> {
   if (!globalThis.isSecureContext) {
-    throw new StoreError('ERR_INSECURE_CONTEXT', 'dynamesh needs a secure context for WebRTC, locks and lasting storage: serve this page over https, or from localhost.')
+    throw new StoreError(
+      'ERR_INSECURE_CONTEXT',
+      'dynamesh needs a secure context for WebRTC, locks and lasting storage: serve this page over https, or from localhost.'
+    )
   }
   return createPeerOn(browserPlatform(), options)
 }

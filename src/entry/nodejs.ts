@@ -24,7 +24,13 @@ export function nodejsPlatform(): Platform {
   const clock = systemClock()
   const random = systemRandom()
   return {
-    defaults: { weight: 4, durable: true, relay: true, listen: ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws'], storageBytesMax: undefined },
+    defaults: {
+      weight: 4,
+      durable: true,
+      relay: true,
+      listen: ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws'],
+      storageBytesMax: undefined
+    },
     clock,
     random,
     verifier: ed25519Verifier,

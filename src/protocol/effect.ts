@@ -70,7 +70,13 @@ export type Effect =
   /** Read rows; the machine's `loaded` gets the values under `token`. */
   | { readonly kind: 'read'; readonly keys: readonly Uint8Array[]; readonly token: number }
   /** Scan rows; the machine's `scanned` gets them under `token`. */
-  | { readonly kind: 'scan'; readonly prefix: Uint8Array; readonly after: Uint8Array | undefined; readonly limit: number; readonly token: number }
+  | {
+      readonly kind: 'scan'
+      readonly prefix: Uint8Array
+      readonly after: Uint8Array | undefined
+      readonly limit: number
+      readonly token: number
+    }
   /** Write atomically. When durable: perform `then`, and call `written` with `token`. When it failed: call `failed`. */
   | { readonly kind: 'write'; readonly batch: readonly BatchOperation[]; readonly then: readonly Effect[]; readonly token: number }
   /** Answer a caller of this peer. */

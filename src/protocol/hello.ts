@@ -104,5 +104,8 @@ function configurationRefusal(own: ClusterConfiguration, other: ClusterConfigura
     own.replicas === other.replicas ? undefined : `replicas (N) ${own.replicas} and ${other.replicas}`
   ].filter(difference => difference !== undefined)
   if (differences.length === 0) return undefined
-  return { code: 'ERR_CLUSTER_CONFIG_MISMATCH', message: `The peers have different cluster configurations (the refusing peer's first): ${differences.join('; ')}.` }
+  return {
+    code: 'ERR_CLUSTER_CONFIG_MISMATCH',
+    message: `The peers have different cluster configurations (the refusing peer's first): ${differences.join('; ')}.`
+  }
 }

@@ -70,7 +70,9 @@ export class HintedHandoff {
 
   /** Hints waiting, by target. */
   waiting(): readonly { readonly target: PeerId; readonly count: number; readonly bytes: number }[] {
-    return [...this.#targets].filter(([, target]) => target.hints.size > 0).map(([peer, target]) => ({ target: peer, count: target.hints.size, bytes: target.bytes }))
+    return [...this.#targets]
+      .filter(([, target]) => target.hints.size > 0)
+      .map(([peer, target]) => ({ target: peer, count: target.hints.size, bytes: target.bytes }))
   }
 
   /** True while hints for `peer` wait. */
@@ -110,13 +112,23 @@ export class HintedHandoff {
   }
 
   /** Writes hints for a record that is stored here already; `settled` hears whether they are durable. */
-  keep(now: Instant, targets: readonly PeerId[], key: Uint8Array, effects: Effect[], settled: (now: Instant, kept: boolean, effects: Effect[]) => void = () => undefined): void {
+  keep(
+    now: Instant,
+    targets: readonly PeerId[],
+    key: Uint8Array,
+    effects: Effect[],
+    settled: (now: Instant, kept: boolean, effects: Effect[]) => void = () => undefined
+  ): void {
     const { replica, routing } = this.#parts
     const others = targets.filter(target => target !== routing.self)
     if (others.length === 0) return settled(now, true, effects)
     const operation: RowOperation = {
       from: undefined,
-      apply: (_now, row) => ({ row, operations: row === undefined ? [] : this.store(others, key, row.record), then: row === undefined ? [] : others.map(target => hintStored(target, key)) }),
+      apply: (_now, row) => ({
+        row,
+        operations: row === undefined ? [] : this.store(others, key, row.record),
+        then: row === undefined ? [] : others.map(target => hintStored(target, key))
+      }),
       settled: (at, out) => {
         this.pump(at, out)
         settled(at, true, out)
@@ -254,7 +266,11 @@ export class HintedHandoff {
         if (stays(row)) return { row, operations: [], then: [] }
         released = this.#mark(target, key)
         const kept = ownersOf(this.#parts.routing, key).includes(this.#parts.routing.self) || this.#targetsByKey.has(toMapKey(key))
-        return { row: kept ? row : undefined, operations: [{ type: 'delete', key: hintKey(target, key) }], then: [hintDelivered(target, key)] }
+        return {
+          row: kept ? row : undefined,
+          operations: [{ type: 'delete', key: hintKey(target, key) }],
+          then: [hintDelivered(target, key)]
+        }
       },
       settled: () => this.#forget(target, released),
       fail: now => this.#unmark(now, target, released)
@@ -295,7 +311,12 @@ export class HintedHandoff {
   }
 
   #drop(now: Instant, target: PeerId, key: Uint8Array, effects: Effect[]): void {
-    this.#parts.replica.change(now, key, this.#release(target, key, row => row !== undefined), effects)
+    this.#parts.replica.change(
+      now,
+      key,
+      this.#release(target, key, row => row !== undefined),
+      effects
+    )
   }
 
   /** Notes a hint whose row is about to be written. */

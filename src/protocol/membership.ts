@@ -9,7 +9,18 @@ import { toHex } from '../core/bytes.ts'
 import { isStoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import { gossipPerSecondMax } from '../core/limits.ts'
-import { checkMember, decodeMember, encodeMember, evictionOf, publishableAddresses, signMember, type MemberRecord, type MemberSigner, type MemberStatus, type MemberVerifier } from '../core/member-record.ts'
+import {
+  checkMember,
+  decodeMember,
+  encodeMember,
+  evictionOf,
+  publishableAddresses,
+  signMember,
+  type MemberRecord,
+  type MemberSigner,
+  type MemberStatus,
+  type MemberVerifier
+} from '../core/member-record.ts'
 import { mergeMember, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
 import type { Effect, StorageClient, StorageFailure } from './effect.ts'
@@ -172,7 +183,8 @@ export class Membership implements StorageClient {
       }
       const sinceMs = this.#absentSinceMs.get(record.peerId) ?? now.ms
       this.#absentSinceMs.set(record.peerId, sinceMs)
-      if (connected.size > 0 && now.ms - sinceMs >= this.#parts.evictAfterMs) evicted.push(signMember(evictionOf(record), this.#parts.cluster, this.#parts.signer))
+      if (connected.size > 0 && now.ms - sinceMs >= this.#parts.evictAfterMs)
+        evicted.push(signMember(evictionOf(record), this.#parts.cluster, this.#parts.signer))
     }
     this.#merge(now, evicted, effects)
     for (const record of evicted) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
@@ -247,7 +259,11 @@ export class Membership implements StorageClient {
     const about = changed.find(record => record.peerId === this.#parts.signer.peerId)
     this.#keep(changed, [], effects)
     if (about !== undefined) this.#refute(now, about, effects)
-    this.#parts.changed(now, changed.map(record => record.peerId), effects)
+    this.#parts.changed(
+      now,
+      changed.map(record => record.peerId),
+      effects
+    )
   }
 
   /** Somebody knows a newer record of this peer than it made itself: an eviction, or its own words from a life that it has forgotten. */
@@ -269,7 +285,11 @@ export class Membership implements StorageClient {
   #publish(now: Instant, effects: Effect[], after: readonly Effect[] = []): void {
     const { signer, cluster, tokens } = this.#parts
     const { incarnation, status, weight, durable, zone, replica } = this.#own
-    const record = signMember({ peerId: signer.peerId, incarnation, sequence: this.#sequence, status, weight, durable, zone, replica, addresses: this.#addresses }, cluster, signer)
+    const record = signMember(
+      { peerId: signer.peerId, incarnation, sequence: this.#sequence, status, weight, durable, zone, replica, addresses: this.#addresses },
+      cluster,
+      signer
+    )
     this.#sequence += 1
     this.#view = this.#view.with(record)
     const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
@@ -302,7 +322,10 @@ function row(record: MemberRecord): { readonly type: 'put'; readonly key: Uint8A
 }
 
 /** Compares versions; an unknown one is older than any. */
-function order(a: { readonly incarnation: number; readonly sequence: number } | undefined, b: { readonly incarnation: number; readonly sequence: number } | undefined): number {
+function order(
+  a: { readonly incarnation: number; readonly sequence: number } | undefined,
+  b: { readonly incarnation: number; readonly sequence: number } | undefined
+): number {
   if (a === undefined || b === undefined) return (a === undefined ? 0 : 1) - (b === undefined ? 0 : 1)
   return a.incarnation - b.incarnation || a.sequence - b.sequence
 }

@@ -13,7 +13,17 @@ import { emptyRecord, type StoredRecord } from '../core/record.ts'
 import { readContext, readDot, readRecord, writeContext, writeDot, writeRecord } from '../core/record-codec.ts'
 import type { ForwardPut, Handoff, HandoffEntry, Message, PutResult, PutStatus, Replicate, ReplicaStatus, ViewSummary } from './message.ts'
 
-const STATUSES: readonly PutStatus[] = ['ok', 'overloaded', 'full', 'failed', 'hints-full', 'max-keys', 'not-owner', 'quorum', 'too-many-siblings']
+const STATUSES: readonly PutStatus[] = [
+  'ok',
+  'overloaded',
+  'full',
+  'failed',
+  'hints-full',
+  'max-keys',
+  'not-owner',
+  'quorum',
+  'too-many-siblings'
+]
 const REPLICA_STATUSES = 7
 
 /** Field of the oneof by message type. */
@@ -146,7 +156,17 @@ function writeForwardPut(out: Writer, message: ForwardPut): void {
 }
 
 function readForwardPut(reader: Reader): ForwardPut {
-  const message = { type: 'forward-put' as const, id: 0, key: NO_BYTES, context: undefined as CausalContext | undefined, value: undefined as Uint8Array | undefined, request: '' as RequestId, w: 0, sloppy: false, timeoutMs: 0 }
+  const message = {
+    type: 'forward-put' as const,
+    id: 0,
+    key: NO_BYTES,
+    context: undefined as CausalContext | undefined,
+    value: undefined as Uint8Array | undefined,
+    request: '' as RequestId,
+    w: 0,
+    sloppy: false,
+    timeoutMs: 0
+  }
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) message.id = reader.uint()
     else if (field === 2) message.key = reader.bytes(keyBytesMax)
@@ -175,7 +195,16 @@ function writePutResult(out: Writer, message: PutResult): void {
 }
 
 function readPutResult(reader: Reader): PutResult {
-  const message = { type: 'put-result' as const, id: 0, status: undefined as PutStatus | undefined, dot: undefined as Dot | undefined, acknowledged: [] as PeerId[], hinted: [] as PeerId[], siblings: 0, n: 0 }
+  const message = {
+    type: 'put-result' as const,
+    id: 0,
+    status: undefined as PutStatus | undefined,
+    dot: undefined as Dot | undefined,
+    acknowledged: [] as PeerId[],
+    hinted: [] as PeerId[],
+    siblings: 0,
+    n: 0
+  }
   for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_PUT_RESULT)) {
     if (field === 1) message.id = reader.uint()
     else if (field === 2) message.status = STATUSES[reader.uint(STATUSES.length) - 1]

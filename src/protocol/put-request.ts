@@ -172,7 +172,12 @@ export class PutRequests {
     pending.forwards.set(id, { peer: to, sentAtMs: now.ms })
     this.#forwards.set(id, pending)
     this.#due.add(Math.min(now.ms + waits.forwardPatienceMs, pending.deadlineMs), { call: pending.call, forward: id })
-    effects.push({ kind: 'send', to, lane: 'request', message: { type: 'forward-put', id, key, context, value, request, w, sloppy, timeoutMs } })
+    effects.push({
+      kind: 'send',
+      to,
+      lane: 'request',
+      message: { type: 'forward-put', id, key, context, value, request, w, sloppy, timeoutMs }
+    })
   }
 
   #answered(now: Instant, pending: PendingPut, from: PeerId, result: CoordinatedResult, effects: Effect[]): void {
@@ -206,10 +211,20 @@ export class PutRequests {
   #fail(pending: PendingPut, effects: Effect[]): void {
     const mayHaveHappened = this.#uncertain(pending)
     this.#forget(pending)
-    this.#settle(pending, { status: pending.refusal, dot: undefined, acknowledged: [], hinted: [], siblings: 0, n: 0, coordinator: undefined }, mayHaveHappened, effects)
+    this.#settle(
+      pending,
+      { status: pending.refusal, dot: undefined, acknowledged: [], hinted: [], siblings: 0, n: 0, coordinator: undefined },
+      mayHaveHappened,
+      effects
+    )
   }
 
-  #settle(pending: PendingPut, result: CoordinatedResult & { readonly coordinator: PeerId | undefined }, mayHaveHappened: boolean, effects: Effect[]): void {
+  #settle(
+    pending: PendingPut,
+    result: CoordinatedResult & { readonly coordinator: PeerId | undefined },
+    mayHaveHappened: boolean,
+    effects: Effect[]
+  ): void {
     const { request, w } = pending.put
     const { status, dot, coordinator, acknowledged, hinted, siblings } = result
     // The coordinator counted by its own ring, which may differ from this peer's by now.
@@ -217,7 +232,19 @@ export class PutRequests {
     effects.push({
       kind: 'settle',
       call: pending.call,
-      outcome: { kind: 'put', status, mayHaveHappened, dot, coordinator, acknowledged, hinted, siblings, request, w: Math.min(w, Math.max(n, 1)), n }
+      outcome: {
+        kind: 'put',
+        status,
+        mayHaveHappened,
+        dot,
+        coordinator,
+        acknowledged,
+        hinted,
+        siblings,
+        request,
+        w: Math.min(w, Math.max(n, 1)),
+        n
+      }
     })
   }
 

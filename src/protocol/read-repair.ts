@@ -6,7 +6,11 @@ import type { PeerId } from '../core/identifiers.ts'
 import { compareRecords, emptyRecord, type StoredRecord } from '../core/record.ts'
 
 /** Owners whose reply lacks something that `merged` knows. */
-export function staleReplicas(merged: StoredRecord, replies: ReadonlyMap<PeerId, StoredRecord | undefined>, owners: readonly PeerId[]): readonly PeerId[] {
+export function staleReplicas(
+  merged: StoredRecord,
+  replies: ReadonlyMap<PeerId, StoredRecord | undefined>,
+  owners: readonly PeerId[]
+): readonly PeerId[] {
   if (merged === emptyRecord) return []
   return owners.filter(owner => replies.has(owner) && compareRecords(replies.get(owner) ?? emptyRecord, merged) !== 'equal')
 }

@@ -7,7 +7,16 @@ import type { Dot } from '../core/dot.ts'
 import { nextHybridTime, observeHybridTime } from '../core/hybrid-clock.ts'
 import { actorOf, type PeerId, type ReplicaId, type RequestId } from '../core/identifiers.ts'
 import { keysMaxDefault, recordBytesMax, siblingsMax } from '../core/limits.ts'
-import { emptyRecord, maximalSiblings, mergeRecords, putSibling, siblingOf, valueBytes, type Sibling, type StoredRecord } from '../core/record.ts'
+import {
+  emptyRecord,
+  maximalSiblings,
+  mergeRecords,
+  putSibling,
+  siblingOf,
+  valueBytes,
+  type Sibling,
+  type StoredRecord
+} from '../core/record.ts'
 import type { BatchOperation, Effect } from './effect.ts'
 import type { EpochLease } from './epoch-lease.ts'
 import type { Instant } from './instant.ts'
@@ -57,7 +66,11 @@ export class ReplicaOperations {
     const earlier = siblingOf(record, write.request)
     if (row !== undefined && earlier !== undefined) {
       const known = covers(write.context, earlier.dot)
-      return { row, operations: write.hints(record), then: write.minted(earlier.dot, record, deltaOf(known ? emptyContext : write.context, earlier)) }
+      return {
+        row,
+        operations: write.hints(record),
+        then: write.minted(earlier.dot, record, deltaOf(known ? emptyContext : write.context, earlier))
+      }
     }
     if (row === undefined && this.#replica.keys >= this.#keysMax) return refuse(row, now, 'max-keys', write, effects)
     const epoch = row?.epoch ?? this.#lease.take(effects)
@@ -67,7 +80,11 @@ export class ReplicaOperations {
     const sibling: Sibling = { dot, request: write.request, wallTime: this.#hybridTime, value: write.value }
     const merged = putSibling(record, write.context, sibling)
     if (crowded(merged, record)) return refuse(row, now, 'too-many-siblings', write, effects)
-    return { row: { epoch, record: merged }, operations: write.hints(merged), then: write.minted(dot, merged, deltaOf(write.context, sibling)) }
+    return {
+      row: { epoch, record: merged },
+      operations: write.hints(merged),
+      then: write.minted(dot, merged, deltaOf(write.context, sibling))
+    }
   }
 
   #merge(now: Instant, row: LocalRow | undefined, merge: Merge, effects: Effect[]): RowChange | 'wait' {
@@ -118,7 +135,13 @@ function crowded(after: StoredRecord, before: StoredRecord): boolean {
   return siblings.length > 1 && valueBytes(after) > recordBytesMax && valueBytes(after) > valueBytes(before)
 }
 
-function refuse(row: LocalRow | undefined, now: Instant, reason: 'too-many-siblings' | 'max-keys', write: Mint, effects: Effect[]): RowChange {
+function refuse(
+  row: LocalRow | undefined,
+  now: Instant,
+  reason: 'too-many-siblings' | 'max-keys',
+  write: Mint,
+  effects: Effect[]
+): RowChange {
   write.refused(now, reason, effects)
   return { row, operations: [], then: [] }
 }

@@ -125,8 +125,22 @@ export class ReplicaServer {
     const { id } = message
     if (this.#isRepeated(from, id)) return
     const isMember = routing.ring().members.some(member => member.peerId === routing.self)
-    if (!isMember) return reply(effects, from, { type: 'put-result', id, status: 'not-owner', dot: undefined, acknowledged: [], hinted: [], siblings: 0, n: 0 })
-    coordinator.start(now, { ...message, from, done: (_now, result, out) => reply(out, from, { type: 'put-result', id, ...result }) }, effects)
+    if (!isMember)
+      return reply(effects, from, {
+        type: 'put-result',
+        id,
+        status: 'not-owner',
+        dot: undefined,
+        acknowledged: [],
+        hinted: [],
+        siblings: 0,
+        n: 0
+      })
+    coordinator.start(
+      now,
+      { ...message, from, done: (_now, result, out) => reply(out, from, { type: 'put-result', id, ...result }) },
+      effects
+    )
   }
 }
 

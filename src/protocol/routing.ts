@@ -29,7 +29,13 @@ export function ownersOf(routing: Routing, key: Uint8Array): readonly PeerId[] {
 }
 
 /** The first `count` reachable peers of a partition's preference list that are not in `except`; only owners when `strict`. */
-export function firstReachable(routing: Routing, partition: number, count: number, strict: boolean, except: ReadonlySet<PeerId>): readonly PeerId[] {
+export function firstReachable(
+  routing: Routing,
+  partition: number,
+  count: number,
+  strict: boolean,
+  except: ReadonlySet<PeerId>
+): readonly PeerId[] {
   const ring = routing.ring()
   const chosen: PeerId[] = []
   for (const peer of strict ? ring.owners(partition) : ring.preferenceList(partition)) {

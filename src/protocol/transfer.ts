@@ -170,7 +170,14 @@ export class Transfer implements StorageClient {
     if (page === undefined || page.pass !== this.#pass) return
     const ring = this.#parts.routing.ring()
     const finish = (at: Instant, allKept: boolean, out: Effect[]): void => this.#pageDone(at, ring, page, allKept, rows, out)
-    this.#obligeAll(now, ring, page.pass, rows.map(({ key }) => keyOfRow(key)), effects, finish)
+    this.#obligeAll(
+      now,
+      ring,
+      page.pass,
+      rows.map(({ key }) => keyOfRow(key)),
+      effects,
+      finish
+    )
   }
 
   failed(now: Instant, token: number): void {
@@ -190,7 +197,8 @@ export class Transfer implements StorageClient {
   /** Rows that are on their way to the disk might not be there when it is scanned, so their keys come first. */
   #begin(now: Instant, ring: Ring, effects: Effect[]): void {
     const first: Page = { pass: this.#pass, after: undefined }
-    const finish = (at: Instant, allKept: boolean, out: Effect[]): void => (allKept ? this.#scan(undefined, out) : this.#retryLater(at, first))
+    const finish = (at: Instant, allKept: boolean, out: Effect[]): void =>
+      allKept ? this.#scan(undefined, out) : this.#retryLater(at, first)
     this.#obligeAll(now, ring, first.pass, this.#parts.replica.keysUnderWay(), effects, finish)
   }
 
@@ -242,7 +250,12 @@ export class Transfer implements StorageClient {
     this.#running = false
     this.#settled = ring
     this.#settledDigest = ring.digest
-    effects.push({ kind: 'write', batch: [{ type: 'put', key: settledRingKey, value: encodeUtf8(ring.digest) }], then: [], token: this.#parts.tokens.take(this) })
+    effects.push({
+      kind: 'write',
+      batch: [{ type: 'put', key: settledRingKey, value: encodeUtf8(ring.digest) }],
+      then: [],
+      token: this.#parts.tokens.take(this)
+    })
     this.answerAskers(effects)
   }
 }
@@ -251,7 +264,12 @@ export class Transfer implements StorageClient {
  * Owners that this peer must give its copy to after the owners changed from `before` to `after`: all of them when it stopped being one; the
  * newcomers when it is the first reachable owner that was one before.
  */
-export function obligations(self: PeerId, after: readonly PeerId[], before: readonly PeerId[], isReachable: (peer: PeerId) => boolean): readonly PeerId[] {
+export function obligations(
+  self: PeerId,
+  after: readonly PeerId[],
+  before: readonly PeerId[],
+  isReachable: (peer: PeerId) => boolean
+): readonly PeerId[] {
   if (!after.includes(self)) return after
   const newcomers = after.filter(owner => owner !== self && !before.includes(owner))
   const giver = after.find(owner => before.includes(owner) && (owner === self || isReachable(owner))) ?? self

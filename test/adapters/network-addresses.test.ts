@@ -53,7 +53,12 @@ describe('the plan of a dial', () => {
   const context = { self, mayDial: () => true, isConnected: () => false }
 
   test('tries direct addresses first, WebRTC several times and briefly, plain relaying last', () => {
-    const addresses = [`${viaRelay}/p2p/${tab}`, `${viaRelay}/webrtc/p2p/${tab}`, `/ip4/9.9.9.9/tcp/1/p2p/${tab}`, `/ip4/9.9.9.9/tcp/2/ws/p2p/${tab}`]
+    const addresses = [
+      `${viaRelay}/p2p/${tab}`,
+      `${viaRelay}/webrtc/p2p/${tab}`,
+      `/ip4/9.9.9.9/tcp/1/p2p/${tab}`,
+      `/ip4/9.9.9.9/tcp/2/ws/p2p/${tab}`
+    ]
     const plan = dialPlan(tab, addresses, 'not', context)
     expect(plan.map(({ address }) => address.transport)).toEqual(['websocket', 'tcp', 'webrtc', 'webrtc', 'webrtc', 'webrtc', 'websocket'])
     expect(plan.filter(({ address }) => address.transport === 'webrtc').every(({ timeoutMs }) => timeoutMs <= 4000)).toBe(true)

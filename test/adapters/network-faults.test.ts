@@ -219,15 +219,21 @@ describe('starting', () => {
     const listen = first.network.addresses().map(address => address.replace(/\/p2p\/.*/, ''))
     const second = testNetwork({ listen: ['/ip4/127.0.0.1/tcp/0', ...listen] })
     const failure = second.start(new NetworkRecorder().handlers)
-    await expect(failure).rejects.toMatchObject({ code: 'ERR_LISTEN', message: `Cannot listen on ${listen[0]}: another process already listens there.` })
+    await expect(failure).rejects.toMatchObject({
+      code: 'ERR_LISTEN',
+      message: `Cannot listen on ${listen[0]}: another process already listens there.`
+    })
     expect(second.addresses()).toEqual([])
     await second.stop()
   })
 
-  test.each(['nonsense', '/ip4/127.0.0.1/udp/0/quic-v1', '/ip4/203.0.113.1/tcp/0'])('fails with the address %s, which cannot be listened on', async address => {
-    const network = testNetwork({ listen: [address] })
-    await expect(network.start(new NetworkRecorder().handlers)).rejects.toMatchObject({ code: 'ERR_LISTEN', details: { address } })
-  })
+  test.each(['nonsense', '/ip4/127.0.0.1/udp/0/quic-v1', '/ip4/203.0.113.1/tcp/0'])(
+    'fails with the address %s, which cannot be listened on',
+    async address => {
+      const network = testNetwork({ listen: [address] })
+      await expect(network.start(new NetworkRecorder().handlers)).rejects.toMatchObject({ code: 'ERR_LISTEN', details: { address } })
+    }
+  )
 
   test('succeeds while nobody it is to join can be reached, and reaches one that comes up later', async () => {
     const early = await openTarget()

@@ -4,7 +4,12 @@ import { quietHandlers, testNetwork } from './network-peers.ts'
 const [seedByte = '1', listen = '', join] = process.argv.slice(2)
 const print = (event: object): void => console.log(JSON.stringify(event))
 const logger = { debug: () => {}, info: () => {}, warn: (message: string) => print({ type: 'warning', message }) }
-const network = testNetwork({ logger, seed: new Uint8Array(32).fill(Number(seedByte)), listen: [listen, '/webrtc'], join: join === undefined ? [] : [join] })
+const network = testNetwork({
+  logger,
+  seed: new Uint8Array(32).fill(Number(seedByte)),
+  listen: [listen, '/webrtc'],
+  join: join === undefined ? [] : [join]
+})
 
 await network.start({
   ...quietHandlers,

@@ -76,7 +76,10 @@ describe('a browser tab', () => {
     for (const lane of ['request', 'bulk'] as const) {
       const bytes = random.bytes(60_000)
       await send(a, b.network.peerId, lane, bytes)
-      await b.seen.until(() => b.seen.of('frame').some(frame => frame.lane === lane && frame.bytes.join() === bytes.join()), `the message on ${lane}`)
+      await b.seen.until(
+        () => b.seen.of('frame').some(frame => frame.lane === lane && frame.bytes.join() === bytes.join()),
+        `the message on ${lane}`
+      )
     }
     const large = new Uint8Array(3_000_000).fill(7)
     await send(b, a.network.peerId, 'bulk', large)
@@ -86,7 +89,9 @@ describe('a browser tab', () => {
   test('says goodbye synchronously, and the other tab knows at once', async () => {
     const [a, b] = [await openTab(), await openTab()]
     b.network.want([{ peer: a.network.peerId, addresses: await a.reachable }])
-    await expect.poll(() => [transportTo(a, b.network.peerId), transportTo(b, a.network.peerId)], { timeout: 50_000 }).toEqual(['webrtc', 'webrtc'])
+    await expect
+      .poll(() => [transportTo(a, b.network.peerId), transportTo(b, a.network.peerId)], { timeout: 50_000 })
+      .toEqual(['webrtc', 'webrtc'])
     b.network.goodbye()
     await a.seen.until(() => a.seen.of('disconnected').some(({ peer }) => peer === b.network.peerId), 'the goodbye')
   })

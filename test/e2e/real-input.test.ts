@@ -43,10 +43,16 @@ async function untilWhole(): Promise<void> {
   const look = async (peer: TestPeer): Promise<readonly unknown[]> => {
     const members = await peer.members()
     const { state, hints } = await peer.status()
-    return [peer.name, state, members.filter(({ status, reachability }) => status === 'up' && reachability !== 'suspect' && reachability !== 'unknown').length, hints]
+    return [
+      peer.name,
+      state,
+      members.filter(({ status, reachability }) => status === 'up' && reachability !== 'suspect' && reachability !== 'unknown').length,
+      hints
+    ]
   }
   await expect.poll(() => Promise.all(cluster.peers.map(look)), patient).toEqual(cluster.peers.map(({ name }) => [name, 'up', 5, []]))
-  const digests = async (): Promise<number> => new Set(await Promise.all(cluster.peers.map(async peer => (await peer.status()).ringDigest))).size
+  const digests = async (): Promise<number> =>
+    new Set(await Promise.all(cluster.peers.map(async peer => (await peer.status()).ringDigest))).size
   await expect.poll(digests, patient).toBe(1)
 }
 
@@ -56,7 +62,9 @@ async function untilMeshed(): Promise<void> {
   const toEdges = cluster.edges.map(edge => `${edge.name} websocket`)
   const names = new Map(cluster.peers.map(({ peerId, name }) => [peerId, name]))
   const connections = async (tab: TestPeer): Promise<readonly string[]> =>
-    (await tab.status()).connections.map(({ peer, transport, relayed }) => `${names.get(peer)} ${transport}${relayed ? ', relayed' : ''}`).toSorted()
+    (await tab.status()).connections
+      .map(({ peer, transport, relayed }) => `${names.get(peer)} ${transport}${relayed ? ', relayed' : ''}`)
+      .toSorted()
   await expect.poll(() => connections(left), patient).toEqual([...toEdges, 'right webrtc'])
   await expect.poll(() => connections(right), patient).toEqual([...toEdges, 'left webrtc'])
 }
@@ -114,7 +122,10 @@ describe('five peers', () => {
       expect(acknowledged.length).toBeGreaterThanOrEqual(2)
       for (const reader of cluster.peers) {
         const { values } = await reader.get(key)
-        expect(values.map(value => equalBytes(value, file)), `${key} through ${reader.name}`).toEqual([true])
+        expect(
+          values.map(value => equalBytes(value, file)),
+          `${key} through ${reader.name}`
+        ).toEqual([true])
       }
     }
   })
@@ -182,7 +193,9 @@ describe('the cart of two tabs that cannot see each other', () => {
     const { values, context } = await right.get(key)
     await right.put(key, context, cartCodec.encode(mergeCarts(values.map(value => cartCodec.decode(value)))))
     for (const peer of cluster.peers) {
-      expect(skus((await peer.get(key)).values), `the cart through ${peer.name}`).toEqual([['bicycle bell', 'coffee', 'milk', 'oranges', 'pump']])
+      expect(skus((await peer.get(key)).values), `the cart through ${peer.name}`).toEqual([
+        ['bicycle bell', 'coffee', 'milk', 'oranges', 'pump']
+      ])
     }
     await untilWhole()
   })
@@ -295,7 +308,8 @@ describe('when all is done', () => {
       const owners = ring.owners[partitionOf(position(new TextEncoder().encode(key)), ring.partitions)] ?? []
       const [first] = copies.values()
       const isEqual = [...copies.values()].every(copy => first !== undefined && equalBytes(copy, first))
-      if (!isEqual || copies.size !== owners.length || owners.some(owner => !copies.has(owner))) unequal.push(`${key}: ${copies.size} copies for ${owners.length} owners`)
+      if (!isEqual || copies.size !== owners.length || owners.some(owner => !copies.has(owner)))
+        unequal.push(`${key}: ${copies.size} copies for ${owners.length} owners`)
     }
     expect(records.size).toBeGreaterThan(700)
     expect(unequal).toEqual([])

@@ -153,7 +153,17 @@ export class ConnectionSupervisor {
     const known = this.#targets.get(key)
     if (known !== undefined) return known
     const dueMs = this.#options.clock.monotonicMs()
-    const target: Target = { key, peer, addresses: [], isJoin: false, isWanted: false, failures: 0, dueMs, punishedUntilMs: 0, attempt: undefined }
+    const target: Target = {
+      key,
+      peer,
+      addresses: [],
+      isJoin: false,
+      isWanted: false,
+      failures: 0,
+      dueMs,
+      punishedUntilMs: 0,
+      attempt: undefined
+    }
     this.#targets.set(key, target)
     return target
   }
@@ -220,7 +230,8 @@ export class ConnectionSupervisor {
       if (this.#reach(target) !== 'direct') this.#later(target, upgradeBackoff)
     } catch (error) {
       const patient = isBetter(present, 'not') ? upgradeBackoff : redialBackoff
-      if (!attempt.signal.aborted || attempt.signal.reason === superseded) this.#later(target, this.#options.isLasting(error) ? refusedBackoff : patient)
+      if (!attempt.signal.aborted || attempt.signal.reason === superseded)
+        this.#later(target, this.#options.isLasting(error) ? refusedBackoff : patient)
       else if (this.#isRunning) this.#retryNow(target)
     } finally {
       this.#dials--

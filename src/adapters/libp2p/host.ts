@@ -92,8 +92,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
     listen: addresses => listenOnAll(transports, addresses, options.logger),
     reserve: reservation(transports),
     isReserved: relay => reservationStore(transports)?.hasReservation(peerIdFromString(relay)) ?? false,
-    isConnectedDirectly: peer => libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.direct && connection.status === 'open'),
-    isConnectedByWebRtc: peer => libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.remoteAddr.getComponents()[0]?.name === 'webrtc')
+    isConnectedDirectly: peer =>
+      libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.direct && connection.status === 'open'),
+    isConnectedByWebRtc: peer =>
+      libp2p.getConnections(peerIdFromString(peer)).some(connection => connection.remoteAddr.getComponents()[0]?.name === 'webrtc')
   }
 }
 
@@ -124,7 +126,10 @@ async function settings(options: HostOptions): Promise<Libp2pOptions> {
 }
 
 function relayServer(): ReturnType<typeof circuitRelayServer> {
-  return circuitRelayServer({ maxInboundHopStreams: relayedStreamsMax, reservations: { maxReservations: relayGrantsMax, applyDefaultLimit: false } })
+  return circuitRelayServer({
+    maxInboundHopStreams: relayedStreamsMax,
+    reservations: { maxReservations: relayGrantsMax, applyDefaultLimit: false }
+  })
 }
 
 /** Listens on each address; relays are asked when they are met. */

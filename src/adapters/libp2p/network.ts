@@ -141,7 +141,9 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
 
   publish(bytes: Uint8Array): void {
     if (this.#host === undefined || this.#isCut || this.#stopping !== undefined) return
-    this.#host.gossip.publish(this.#topic, bytes).catch((error: unknown) => this.#options.logger?.debug('gossip was not sent', { reason: String(error) }))
+    this.#host.gossip
+      .publish(this.#topic, bytes)
+      .catch((error: unknown) => this.#options.logger?.debug('gossip was not sent', { reason: String(error) }))
   }
 
   want(peers: readonly WantedPeer[]): void {
@@ -202,7 +204,8 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   }
 
   #connectionOpened(connection: Connection): void {
-    if (this.#isCut || this.#stopping !== undefined) return connection.abort(new StoreError('ERR_CLOSED', 'The network was cut or stopped.'))
+    if (this.#isCut || this.#stopping !== undefined)
+      return connection.abort(new StoreError('ERR_CLOSED', 'The network was cut or stopped.'))
     const peer = connection.remotePeer.toString() as PeerId
     const { clock, transports } = this.#options
     const session = new Session(peer, describe(peer, connection), this.#sessionsSeen++, connection, {
@@ -348,5 +351,10 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
 
 function describe(peer: PeerId, connection: Connection): ConnectionInfo {
   const address = connection.remoteAddr.toString()
-  return { peer, address, transport: parseAddress(address)?.transport ?? 'other', relayed: !connection.direct || connection.limits !== undefined }
+  return {
+    peer,
+    address,
+    transport: parseAddress(address)?.transport ?? 'other',
+    relayed: !connection.direct || connection.limits !== undefined
+  }
 }

@@ -53,7 +53,9 @@ export class RelayReservations {
   review(): void {
     for (const [peer, relay] of this.#relays) if (!this.#options.isConnected(peer)) this.#forget(peer, relay)
     const engaged = [...this.#relays].filter(([peer, relay]) => relay.isBusy || this.#options.isReserved(peer)).length
-    const free = [...this.#relays].filter(([peer, relay]) => !relay.isBusy && !this.#options.isReserved(peer) && !this.#options.isNameless(peer))
+    const free = [...this.#relays].filter(
+      ([peer, relay]) => !relay.isBusy && !this.#options.isReserved(peer) && !this.#options.isNameless(peer)
+    )
     for (const [peer, relay] of free.slice(0, Math.max(0, relayReservationsMax - engaged))) void this.#ask(peer, relay)
   }
 

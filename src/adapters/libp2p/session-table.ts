@@ -68,7 +68,10 @@ export class SessionTable {
   opened(session: Session): void {
     if (session.remote !== undefined) this.#dropOlderRuns(session.peer, session.remote)
     const sessions = [...(this.#open.get(session.peer) ?? []), session]
-    this.#open.set(session.peer, sessions.toSorted((a, b) => this.#compare(a, b)))
+    this.#open.set(
+      session.peer,
+      sessions.toSorted((a, b) => this.#compare(a, b))
+    )
     if (sessions.length === 1) this.#events.connected(session.peer)
     else this.#closeSurplus(session.peer)
   }

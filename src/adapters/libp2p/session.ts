@@ -162,7 +162,8 @@ export class Session {
     try {
       this.#startRequestLane(await this.#newStream('request'))
     } catch (error) {
-      if (!isUnsupported(error)) return this.abort(new StoreError('ERR_NETWORK', 'The request stream could not be opened.', { cause: error }))
+      if (!isUnsupported(error))
+        return this.abort(new StoreError('ERR_NETWORK', 'The request stream could not be opened.', { cause: error }))
       this.#report(unsupported)
       this.abort(new StoreError('ERR_WIRE_UNSUPPORTED', unsupported.message))
     }

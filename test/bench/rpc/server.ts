@@ -13,7 +13,10 @@ export async function serve(way: Way, ready: (address: string) => void): Promise
 
 async function serveSockets(): Promise<string> {
   const server = createServer({ noDelay: true }, socket => {
-    const pipe = new MessagePipe(bytes => void socket.write(bytes), message => pipe.send(message))
+    const pipe = new MessagePipe(
+      bytes => void socket.write(bytes),
+      message => pipe.send(message)
+    )
     socket.on('data', chunk => pipe.data(chunk))
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
