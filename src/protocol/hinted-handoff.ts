@@ -11,31 +11,16 @@ import type { PeerId } from '../core/identifiers.ts'
 import { handoffBytesMax, hintBatchMax, hintBytesPerTargetMax } from '../core/limits.ts'
 import { recordHash, valueBytes, type StoredRecord } from '../core/record.ts'
 import type { BatchOperation, Effect } from './effect.ts'
+import { HintBook, type Hint } from './hint-book.ts'
 import type { Instant } from './instant.ts'
 import type { HandedOff, Handoff } from './message.ts'
 import type { Replica, RowOperation } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
-import { decodeNumber, encodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
+import { decodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
 /** Silence after which a delivery counts as lost, and the pauses after a refused one and after one that could not leave. */
 const deliveryWaitMs = { silence: 10_000, pause: 2_000, unsent: 200 } as const
-
-interface Hint {
-  readonly key: Uint8Array
-  readonly bytes: number
-  /** True while it is being made over to today's owners. */
-  moving: boolean
-  /** True while its deletion is on the way to the disk. */
-  released: boolean
-}
-
-interface Target {
-  readonly hints: Map<string, Hint>
-  bytes: number
-  delivery: Delivery | undefined
-  pausedUntilMs: number
-}
 
 interface Delivery {
   readonly id: number
@@ -54,13 +39,12 @@ export interface HintedHandoffParts {
 
 export class HintedHandoff {
   readonly #parts: HintedHandoffParts
-  readonly #targets = new Map<PeerId, Target>()
-  /** How many targets each key is hinted for. */
-  readonly #targetsByKey = new Map<string, number>()
+  readonly #book = new HintBook()
+  /** Deliveries under way: one for each target. */
+  readonly #underway = new Map<PeerId, Delivery>()
+  readonly #pausedUntilMs = new Map<PeerId, number>()
   readonly #deliveries = new Map<number, Delivery>()
   readonly #due = new DeadlineQueue<{ readonly target: PeerId; readonly delivery: number }>()
-  /** Hints whose rows are on the way to the disk, by key, each with the one whose place it took. */
-  readonly #unwritten = new Map<string, { readonly peer: PeerId; readonly hint: Hint; readonly before: Hint | undefined }[]>()
   /** True when hints were noted since the last pump. */
   #hasNews = false
 
@@ -70,25 +54,23 @@ export class HintedHandoff {
 
   /** Hints waiting, by target. */
   waiting(): readonly { readonly target: PeerId; readonly count: number; readonly bytes: number }[] {
-    return [...this.#targets]
-      .filter(([, target]) => target.hints.size > 0)
-      .map(([peer, target]) => ({ target: peer, count: target.hints.size, bytes: target.bytes }))
+    return this.#book.waiting()
   }
 
   /** True while hints for `peer` wait. */
   has(peer: PeerId): boolean {
-    return (this.#targets.get(peer)?.hints.size ?? 0) > 0
+    return this.#book.has(peer)
   }
 
   /** True when a hint of `bytes` for `peer` would exceed its bound: the fallback then refuses, it never drops. */
   isFull(peer: PeerId, bytes: number): boolean {
-    return (this.#targets.get(peer)?.bytes ?? 0) + bytes > hintBytesPerTargetMax
+    return this.#book.bytes(peer) + bytes > hintBytesPerTargetMax
   }
 
   /** Takes over a hint row found in storage at the start. */
   restore(storageKey: Uint8Array, value: Uint8Array): void {
     const parsed = parseHintKey(storageKey)
-    if (parsed !== undefined) this.#put(parsed.target, { key: parsed.key, bytes: decodeNumber(value), moving: false, released: false })
+    if (parsed !== undefined) this.#book.restore(parsed.target, parsed.key, decodeNumber(value))
   }
 
   /** Notes hints and returns their rows, to be written in one batch with the record. */
@@ -96,19 +78,12 @@ export class HintedHandoff {
     if (targets.length === 0) return NOTHING
     this.#hasNews = true
     const bytes = key.length + valueBytes(record) + 64
-    return targets.map(target => {
-      this.#note(target, key, bytes)
-      return { type: 'put', key: hintKey(target, key), value: encodeNumber(bytes) }
-    })
+    return targets.map(target => this.#book.note(target, key, bytes))
   }
 
   /** The write under way for `key` ended. Where it failed, the hints that it would have stored are none. */
   written(key: Uint8Array, isDurable: boolean): void {
-    const mapKey = toMapKey(key)
-    const notes = this.#unwritten.get(mapKey) ?? []
-    this.#unwritten.delete(mapKey)
-    if (isDurable) return
-    for (const { peer, hint, before } of notes.reverse()) if (this.#isCurrent(peer, hint)) this.#set(peer, mapKey, before)
+    this.#book.written(key, isDurable)
   }
 
   /** Writes hints for a record that is stored here already; `settled` hears whether they are durable. */
@@ -147,9 +122,10 @@ export class HintedHandoff {
   /** Starts deliveries to all targets that can take one. */
   pump(now: Instant, effects: Effect[]): void {
     this.#hasNews = false
-    for (const [peer, target] of this.#targets) {
-      if (target.hints.size === 0 || target.delivery !== undefined || target.pausedUntilMs > now.ms) continue
-      this.#deliver(now, peer, target, effects)
+    for (const peer of this.#book.targets()) {
+      if (this.#underway.has(peer) || (this.#pausedUntilMs.get(peer) ?? 0) > now.ms) continue
+      this.#pausedUntilMs.delete(peer)
+      this.#deliver(now, peer, effects)
     }
   }
 
@@ -172,7 +148,7 @@ export class HintedHandoff {
   }
 
   unreachable(now: Instant, peer: PeerId, effects: Effect[]): void {
-    const delivery = this.#targets.get(peer)?.delivery
+    const delivery = this.#underway.get(peer)
     if (delivery !== undefined) this.#finish(delivery)
     this.pump(now, effects)
   }
@@ -192,12 +168,12 @@ export class HintedHandoff {
     this.pump(now, effects)
   }
 
-  #deliver(now: Instant, peer: PeerId, target: Target, effects: Effect[]): void {
+  #deliver(now: Instant, peer: PeerId, effects: Effect[]): void {
     const { tokens, replica } = this.#parts
-    const chosen = this.#choose(now, peer, target, effects)
+    const chosen = this.#choose(now, peer, effects)
     if (chosen.length === 0) return
     const delivery: Delivery = { id: tokens.next(), target: peer, chosen, loading: chosen.length, loaded: new Map(), sent: [] }
-    target.delivery = delivery
+    this.#underway.set(peer, delivery)
     this.#deliveries.set(delivery.id, delivery)
     this.#due.add(now.ms + deliveryWaitMs.silence, { target: peer, delivery: delivery.id })
     for (const hint of chosen) {
@@ -207,10 +183,10 @@ export class HintedHandoff {
   }
 
   /** The next hints for a target that can be reached. On the way, a bounded number of strays is made over to today's owners. */
-  #choose(now: Instant, peer: PeerId, target: Target, effects: Effect[]): readonly Hint[] {
+  #choose(now: Instant, peer: PeerId, effects: Effect[]): readonly Hint[] {
     const chosen: Hint[] = []
     let moved = 0
-    for (const hint of target.hints.values()) {
+    for (const hint of this.#book.of(peer)) {
       if (chosen.length >= hintBatchMax || moved >= hintBatchMax) break
       if (hint.released) continue
       if (this.#isStray(peer, hint)) {
@@ -264,16 +240,16 @@ export class HintedHandoff {
       from: undefined,
       apply: (_now, row) => {
         if (stays(row)) return { row, operations: [], then: [] }
-        released = this.#mark(target, key)
-        const kept = ownersOf(this.#parts.routing, key).includes(this.#parts.routing.self) || this.#targetsByKey.has(toMapKey(key))
+        released = this.#book.release(target, key)
+        const kept = ownersOf(this.#parts.routing, key).includes(this.#parts.routing.self) || this.#book.holds(key)
         return {
           row: kept ? row : undefined,
           operations: [{ type: 'delete', key: hintKey(target, key) }],
           then: [hintDelivered(target, key)]
         }
       },
-      settled: () => this.#forget(target, released),
-      fail: now => this.#unmark(now, target, released)
+      settled: () => this.#book.forget(target, released),
+      fail: now => this.#keptStill(now, target, released)
     }
   }
 
@@ -294,17 +270,17 @@ export class HintedHandoff {
       apply: (_now, row) => {
         const owners = ownersOf(routing, hint.key).filter(owner => owner !== routing.self)
         const rows = row === undefined ? [] : this.store(owners, hint.key, row.record)
-        released = row !== undefined && owners.includes(target) ? undefined : this.#mark(target, hint.key)
+        released = row !== undefined && owners.includes(target) ? undefined : this.#book.release(target, hint.key)
         const gone: readonly BatchOperation[] = released === undefined ? [] : [{ type: 'delete', key: hintKey(target, hint.key) }]
         return { row, operations: [...rows, ...gone], then: [] }
       },
       settled: (at, out) => {
-        this.#forget(target, released)
+        this.#book.forget(target, released)
         this.pump(at, out)
       },
       fail: at => {
         hint.moving = false
-        this.#unmark(at, target, released)
+        this.#keptStill(at, target, released)
       }
     }
     replica.change(now, hint.key, operation, effects)
@@ -319,82 +295,22 @@ export class HintedHandoff {
     )
   }
 
-  /** Notes a hint whose row is about to be written. */
-  #note(peer: PeerId, key: Uint8Array, bytes: number): void {
-    const mapKey = toMapKey(key)
-    const hint = { key, bytes, moving: false, released: false }
-    const notes = this.#unwritten.get(mapKey) ?? []
-    notes.push({ peer, hint, before: this.#targets.get(peer)?.hints.get(mapKey) })
-    this.#unwritten.set(mapKey, notes)
-    this.#put(peer, hint)
-  }
-
-  #put(peer: PeerId, hint: Hint): void {
-    if (!this.#targets.has(peer)) this.#targets.set(peer, { hints: new Map(), bytes: 0, delivery: undefined, pausedUntilMs: 0 })
-    this.#set(peer, toMapKey(hint.key), hint)
-  }
-
-  /** Replaces what is noted for a target and a key; only hints that are not released hold a copy here. */
-  #set(peer: PeerId, mapKey: string, hint: Hint | undefined): void {
-    const target = this.#targets.get(peer)
-    if (target === undefined) return
-    const before = target.hints.get(mapKey)
-    if (hint === undefined) target.hints.delete(mapKey)
-    else target.hints.set(mapKey, hint)
-    target.bytes += (hint?.bytes ?? 0) - (before?.bytes ?? 0)
-    this.#count(mapKey, holds(hint) - holds(before))
-    if (target.hints.size === 0 && target.delivery === undefined) this.#targets.delete(peer)
-  }
-
-  /** Marks a hint whose deletion is on the way to the disk: it does not hold the copy here any more. */
-  #mark(peer: PeerId, key: Uint8Array): Hint | undefined {
-    const hint = this.#targets.get(peer)?.hints.get(toMapKey(key))
-    if (hint === undefined || hint.released) return undefined
-    hint.released = true
-    this.#count(toMapKey(key), -1)
-    return hint
-  }
-
-  /** The deletion failed, so the hint waits still. */
-  #unmark(now: Instant, peer: PeerId, hint: Hint | undefined): void {
-    if (hint === undefined || !this.#isCurrent(peer, hint)) return
-    hint.released = false
-    this.#count(toMapKey(hint.key), 1)
-    this.#pause(now, peer)
-  }
-
-  /** The deletion is durable. A hint for the same key that came meanwhile is another one, and stays. */
-  #forget(peer: PeerId, hint: Hint | undefined): void {
-    if (hint !== undefined && this.#isCurrent(peer, hint)) this.#set(peer, toMapKey(hint.key), undefined)
-  }
-
-  #isCurrent(peer: PeerId, hint: Hint): boolean {
-    return this.#targets.get(peer)?.hints.get(toMapKey(hint.key)) === hint
-  }
-
-  #count(mapKey: string, change: number): void {
-    const targets = (this.#targetsByKey.get(mapKey) ?? 0) + change
-    if (targets > 0) this.#targetsByKey.set(mapKey, targets)
-    else this.#targetsByKey.delete(mapKey)
+  /** A deletion failed: it is tried again with the next delivery. */
+  #keptStill(now: Instant, target: PeerId, hint: Hint | undefined): void {
+    this.#book.keep(target, hint)
+    this.#pause(now, target)
   }
 
   #finish(delivery: Delivery): void {
     this.#deliveries.delete(delivery.id)
-    const target = this.#targets.get(delivery.target)
-    if (target !== undefined) target.delivery = undefined
+    if (this.#underway.get(delivery.target) === delivery) this.#underway.delete(delivery.target)
   }
 
   #pause(now: Instant, peer: PeerId, ms: number = deliveryWaitMs.pause): void {
-    const target = this.#targets.get(peer)
-    if (target === undefined) return
-    target.pausedUntilMs = now.ms + ms
-    this.#due.add(target.pausedUntilMs, { target: peer, delivery: 0 })
+    if (!this.#book.has(peer)) return
+    this.#pausedUntilMs.set(peer, now.ms + ms)
+    this.#due.add(now.ms + ms, { target: peer, delivery: 0 })
   }
-}
-
-/** 1 for a hint that holds a copy here, 0 for none. */
-function holds(hint: Hint | undefined): number {
-  return hint === undefined || hint.released ? 0 : 1
 }
 
 /** News that a hint for `target` is durable here. */
