@@ -200,6 +200,8 @@ describe('everyone can use it', () => {
 
   test('the tab key reaches everything, shows where it is, and gets out again', async () => {
     const { page } = left
+    // Until a key's first read is in, it cannot be put and the button cannot be reached.
+    await expect.poll(() => page.getByRole('button', { name: /^Put/ }).isEnabled(), patient).toBe(true)
     // Focus is marked for those who use the keyboard, so the keyboard is used first.
     await page.keyboard.press('Tab')
     await page.locator('.skip-link').focus()
