@@ -63,16 +63,16 @@ export class MerkleTrie {
 
   /** Sets the hash (8 bytes) of the entry at `position` (its first 8 bytes count). */
   set(position: Uint8Array, hash: Uint8Array): void {
-    const [high, low] = [word(position, 0), word(position, 4)]
-    const root = high >>> 1 >>> (31 - this.partitionBits)
-    const node = (this.#roots[root] ??= leaf())
+    const high = word(position, 0)
+    const low = word(position, 4)
+    const node = (this.#roots[(high >>> 1) >>> (31 - this.partitionBits)] ??= leaf())
     this.#size += put(node, this.partitionBits, high, low, word(hash, 0), word(hash, 4))
   }
 
   /** Removes the entry at `position`, if there is one. */
   delete(position: Uint8Array): void {
     const [high, low] = [word(position, 0), word(position, 4)]
-    const root = high >>> 1 >>> (31 - this.partitionBits)
+    const root = (high >>> 1) >>> (31 - this.partitionBits)
     const node = this.#roots[root]
     if (node === undefined || !remove(node, this.partitionBits, high, low)) return
     this.#size -= 1
@@ -111,7 +111,7 @@ export class MerkleTrie {
 
 /** The first `depth` bits, 0..53, of a position given as two words. */
 export function prefixOf(high: number, low: number, depth: number): number {
-  if (depth < 32) return high >>> 1 >>> (31 - depth)
+  if (depth < 32) return (high >>> 1) >>> (31 - depth)
   if (depth === 32) return high
   return high * 2 ** (depth - 32) + (low >>> (positionBits - depth))
 }
@@ -148,22 +148,28 @@ function leaf(): Node {
   return { high: 0, low: 0, count: 0, children: undefined, entries: NO_ENTRIES }
 }
 
-/** Adds or replaces an entry below `node`; answers by how many entries there are more. */
-function put(node: Node, depth: number, high: number, low: number, hashHigh: number, hashLow: number): number {
-  const before = { high: node.high, low: node.low }
-  let grown = 0
-  if (node.children === undefined) {
-    grown = putIntoLeaf(node, high, low, hashHigh, hashLow)
-    if (node.count > leafEntriesMax && depth + 4 <= positionBits) split(node, depth)
-    return grown
+/** The nodes from a root to a leaf: deeper than any trie is. */
+const path: Node[] = []
+
+/** Adds or replaces an entry below `root`; answers by how many entries there are more. Allocates nothing but what the trie keeps. */
+function put(root: Node, rootDepth: number, high: number, low: number, hashHigh: number, hashLow: number): number {
+  let node = root
+  let depth = rootDepth
+  let length = 0
+  while (node.children !== undefined) {
+    path[length++] = node
+    node = node.children[digitOf(high, low, depth)] ??= leaf()
+    depth += 4
   }
-  const digit = digitOf(high, low, depth)
-  const child = (node.children[digit] ??= leaf())
-  before.high = child.high
-  before.low = child.low
-  grown = put(child, depth + 4, high, low, hashHigh, hashLow)
-  node.count += grown
-  follow(node, before, child)
+  const { high: beforeHigh, low: beforeLow } = node
+  const grown = putIntoLeaf(node, high, low, hashHigh, hashLow)
+  for (let index = 0; index < length; index++) {
+    const above = path[index] as Node
+    above.count += grown
+    subtractWords(above, beforeHigh, beforeLow)
+    addWords(above, node.high, node.low)
+  }
+  if (node.count > leafEntriesMax && depth + 4 <= positionBits) split(node, depth)
   return grown
 }
 
@@ -190,11 +196,12 @@ function remove(node: Node, depth: number, high: number, low: number): boolean {
   const digit = digitOf(high, low, depth)
   const child = node.children[digit]
   if (child === undefined) return false
-  const before = { high: child.high, low: child.low }
+  const { high: beforeHigh, low: beforeLow } = child
   if (!remove(child, depth + 4, high, low)) return false
   if (child.count === 0) node.children[digit] = undefined
   node.count -= 1
-  follow(node, before, child)
+  subtractWords(node, beforeHigh, beforeLow)
+  addWords(node, child.high, child.low)
   if (node.count <= leafEntriesMax) collapse(node)
   return true
 }
@@ -212,7 +219,8 @@ function split(node: Node, depth: number): void {
   const { entries, count } = node
   const children: (Node | undefined)[] = Array.from({ length: 16 }, () => undefined)
   for (let at = 0; at < count * wordsPerEntry; at += wordsPerEntry) {
-    const [high, low] = [entries[at] as number, entries[at + 1] as number]
+    const high = entries[at] as number
+    const low = entries[at + 1] as number
     const digit = digitOf(high, low, depth)
     put((children[digit] ??= leaf()), depth + 4, high, low, entries[at + 2] as number, entries[at + 3] as number)
   }
@@ -274,12 +282,6 @@ function subtractEntry(sum: { high: number; low: number }, entries: Uint32Array,
   subtractWords(sum, mixedHigh, mixedLow)
 }
 
-/** A child changed from `before`: its parent's sum changes by the same difference. */
-function follow(sum: { high: number; low: number }, before: { readonly high: number; readonly low: number }, after: { readonly high: number; readonly low: number }): void {
-  subtractWords(sum, before.high, before.low)
-  addWords(sum, after.high, after.low)
-}
-
 /** Adds modulo 2^64. */
 export function addWords(sum: { high: number; low: number }, high: number, low: number): void {
   const total = sum.low + low
@@ -300,5 +302,7 @@ function digitOf(high: number, low: number, depth: number): number {
 }
 
 function word(bytes: Uint8Array, at: number): number {
-  return (((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)) >>> 0
+  return (
+    (((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)) >>> 0
+  )
 }

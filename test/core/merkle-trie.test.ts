@@ -10,7 +10,10 @@ const position = fc
   .record({ head: fc.constantFrom(0, 0x10, 0xff), middle: fc.nat({ max: 3 }), tail: fc.nat({ max: 60 }) })
   .map(({ head, middle, tail }) => Uint8Array.of(head, 0, 0, middle, 0xab, 0xcd, tail >> 4, tail << 4, 1, 2, 3, 4, 5, 6, 7, 8))
 const hash = fc.uint8Array({ minLength: 8, maxLength: 8 })
-const change = fc.oneof({ weight: 3, arbitrary: fc.record({ position, hash }) }, { weight: 1, arbitrary: fc.record({ position, hash: fc.constant(undefined) }) })
+const change = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ position, hash }) },
+  { weight: 1, arbitrary: fc.record({ position, hash: fc.constant(undefined) }) }
+)
 
 type Change = typeof change extends fc.Arbitrary<infer Value> ? Value : never
 
@@ -89,7 +92,8 @@ describe('a Merkle trie', () => {
           else model.set(text(position), hash)
         }
         const backwards = trieOf(new Map([...model].reverse()))
-        for (let partition = 0; partition < partitions; partition++) expect(plain(trie.sum(4, partition))).toEqual(plain(backwards.sum(4, partition)))
+        for (let partition = 0; partition < partitions; partition++)
+          expect(plain(trie.sum(4, partition))).toEqual(plain(backwards.sum(4, partition)))
         for (const { position } of changes) {
           for (const depth of depths) {
             const prefix = prefixOf(...words(position), depth)
