@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
+import { position } from '../../src/core/position.ts'
+import { packDifferences } from '../../src/protocol/exchange-layout.ts'
 import { indexedKey, indexOperation } from '../../src/protocol/key-index.ts'
 import type { Message } from '../../src/protocol/message.ts'
 import { prefixes, rowKey } from '../../src/protocol/storage-layout.ts'
@@ -206,6 +208,77 @@ describe('the index', () => {
     for (const peer of cluster.peers) {
       const rows = cluster.peer(peer).storage.rows(prefixes.index)
       expect(rows.map(({ key }) => key)).toEqual([indexOperation(encodeUtf8('k'), undefined).key])
+    }
+  })
+})
+
+describe('a difference that was seen once', () => {
+  /** A cluster with one key, and an exchange of ben with ada that has just begun. */
+  function begun(): {
+    cluster: Cluster
+    seen: ReturnType<typeof watch>
+    place: number
+    partition: number
+    id: number
+    tell(message: Message): void
+  } {
+    const cluster = clusterOf(3)
+    cluster.put(ada, 'k', 'v', { quorum: 3 })
+    const seen = watch(cluster)
+    const { id, open, tell } = liar(cluster)
+    for (let attempt = 0; attempt < 20 && !seen.messages.some(({ type }) => type === 'exchange-nodes'); attempt++) {
+      cluster.run(1000)
+      open()
+    }
+    const place = position(encodeUtf8('k'))
+      .subarray(0, 6)
+      .reduce((sum, byte) => sum * 256 + byte, 0)
+    return { cluster, seen, place, partition: Math.floor(place / 2 ** 44), id, tell }
+  }
+
+  const told = (seen: ReturnType<typeof watch>): readonly string[] =>
+    seen.messages.map(({ type }) => type).filter(type => type !== 'exchange-open' && type !== 'exchange-nodes')
+
+  test('is told after a while when it lasts, and not when this side changed meanwhile', () => {
+    for (const isChanged of [false, true]) {
+      const { cluster, seen, partition, id, tell } = begun()
+      tell({ type: 'exchange-nodes', id, nodes: [{ depth: 4, prefix: partition, digests: new Uint8Array(0), entries: new Uint8Array(0) }] })
+      if (isChanged) cluster.put(ada, 'k', 'w', { quorum: 3 })
+      cluster.run(2500)
+      expect(told(seen).includes('exchange-differences')).toBe(!isChanged)
+    }
+  })
+
+  test('is not repaired when this side has another version by now than the other side saw', () => {
+    const { cluster, seen, place, id, tell } = begun()
+    tell({ type: 'exchange-differences', id, entries: packDifferences([{ place, mine: 1, theirs: 2 }]) })
+    tell({ type: 'exchange-differences', id, entries: packDifferences([{ place, mine: 0, theirs: 2 }]) })
+    tell({ type: 'exchange-differences', id, entries: packDifferences([{ place: place + 1, mine: 3, theirs: 2 }]) })
+    cluster.run(1000)
+    expect(told(seen)).toEqual([])
+    tell({ type: 'exchange-differences', id, entries: packDifferences([{ place: place + 1, mine: 3, theirs: 0 }]) })
+    expect(told(seen)).toEqual(['exchange-wanted'])
+  })
+})
+
+describe('a copy that goes home', () => {
+  test('takes its index row with it', () => {
+    const cluster = clusterOf(5)
+    const key = cluster.keyWhere(owners => !owners.includes(ada))
+    const [owner = ben] = cluster.owners(key)
+    const dropped: PeerId[] = []
+    cluster.crash(owner)
+    cluster.run(20_000)
+    cluster.put(ada, key, 'v', { quorum: 3 })
+    cluster.observer = { reported: (peer, event) => event.type === 'key-dropped' && dropped.push(peer) }
+    cluster.start(owner)
+    cluster.settle()
+    cluster.run(1000)
+    expect(dropped.length).toBeGreaterThan(0)
+    for (const peer of cluster.peers) {
+      const { storage } = cluster.peer(peer)
+      expect(storage.rows(prefixes.index).length).toBe(storage.rows(prefixes.row).length)
+      expect(cluster.peer(peer).ringPeer?.keys).toBe(storage.rows(prefixes.row).length)
     }
   })
 })
