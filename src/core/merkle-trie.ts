@@ -26,7 +26,7 @@ export interface TrieSum {
 export type TrieVisitor = (positionHigh: number, positionLow: number, hashHigh: number, hashLow: number) => boolean
 
 /** Most entries of a leaf; a node with more has children. */
-const leafEntriesMax = 32
+const leafEntriesMax = 128
 const wordsPerEntry = 4
 const positionBits = 64
 
