@@ -57,7 +57,7 @@ const depths = [4, 8, 12, 28, 32, 36, 40, 44, 48]
 describe('a Merkle trie', () => {
   test('holds what a map holds after the same changes, below every prefix', () => {
     fc.assert(
-      fc.property(fc.array(change, { maxLength: 1500 }), changes => {
+      fc.property(fc.array(change, { maxLength: 1500, size: 'max' }), changes => {
         const trie = new MerkleTrie(partitions)
         const model = new Map<string, Uint8Array>()
         for (const one of changes) {
@@ -81,26 +81,30 @@ describe('a Merkle trie', () => {
 
   test('depends on its entries alone, whatever the order and the detours', () => {
     fc.assert(
-      fc.property(fc.array(change, { maxLength: 1500 }), fc.array(change, { maxLength: 100 }), (changes, detours) => {
-        const trie = new MerkleTrie(partitions)
-        const model = new Map<string, Uint8Array>()
-        for (const one of [...detours, ...changes]) apply(trie, one)
-        for (const { position } of detours) trie.delete(position)
-        for (const { position, hash } of changes) {
-          if (detours.some(detour => text(detour.position) === text(position))) trie.delete(position)
-          else if (hash === undefined) model.delete(text(position))
-          else model.set(text(position), hash)
-        }
-        const backwards = trieOf(new Map([...model].reverse()))
-        for (let partition = 0; partition < partitions; partition++)
-          expect(plain(trie.sum(4, partition))).toEqual(plain(backwards.sum(4, partition)))
-        for (const { position } of changes) {
-          for (const depth of depths) {
-            const prefix = prefixOf(...words(position), depth)
-            expect(plain(trie.sum(depth, prefix))).toEqual(plain(backwards.sum(depth, prefix)))
+      fc.property(
+        fc.array(change, { maxLength: 1500, size: 'max' }),
+        fc.array(change, { maxLength: 100, size: 'max' }),
+        (changes, detours) => {
+          const trie = new MerkleTrie(partitions)
+          const model = new Map<string, Uint8Array>()
+          for (const one of [...detours, ...changes]) apply(trie, one)
+          for (const { position } of detours) trie.delete(position)
+          for (const { position, hash } of changes) {
+            if (detours.some(detour => text(detour.position) === text(position))) trie.delete(position)
+            else if (hash === undefined) model.delete(text(position))
+            else model.set(text(position), hash)
+          }
+          const backwards = trieOf(new Map([...model].reverse()))
+          for (let partition = 0; partition < partitions; partition++)
+            expect(plain(trie.sum(4, partition))).toEqual(plain(backwards.sum(4, partition)))
+          for (const { position } of changes) {
+            for (const depth of depths) {
+              const prefix = prefixOf(...words(position), depth)
+              expect(plain(trie.sum(depth, prefix))).toEqual(plain(backwards.sum(depth, prefix)))
+            }
           }
         }
-      }),
+      ),
       { numRuns: 40 }
     )
   })

@@ -74,7 +74,7 @@ function placeOf(index: number): number {
 const version = fc.nat({ max: 2 })
 const versions = fc.array(
   fc.oneof({ weight: 6, arbitrary: version.map(same => [same, same] as const) }, { weight: 1, arbitrary: fc.tuple(version, version) }),
-  { maxLength: 2000 }
+  { maxLength: 4000, size: 'max' }
 )
 
 describe('two tries', () => {
