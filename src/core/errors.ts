@@ -58,6 +58,7 @@ interface ErrorTable {
   ERR_WIRE_UNSUPPORTED: 'ProtocolError'
   ERR_WIRE_MALFORMED: 'ProtocolError'
   ERR_WIRE_UNEXPECTED: 'ProtocolError'
+  ERR_AE_INVALID: 'ProtocolError'
   ERR_NOT_OWNER: 'ProtocolError'
   ERR_MEMBER_RECORD_INVALID: 'ProtocolError'
   ERR_MEMBERS_FULL: 'LimitError'
@@ -119,6 +120,7 @@ const CODES: { readonly [Code in ErrorCode]: readonly [errorClass: ErrorTable[Co
   ERR_WIRE_UNSUPPORTED: ['ProtocolError', false],
   ERR_WIRE_MALFORMED: ['ProtocolError', false],
   ERR_WIRE_UNEXPECTED: ['ProtocolError', false],
+  ERR_AE_INVALID: ['ProtocolError', false],
   ERR_NOT_OWNER: ['ProtocolError', true],
   ERR_MEMBER_RECORD_INVALID: ['ProtocolError', false],
   ERR_MEMBERS_FULL: ['LimitError', false],

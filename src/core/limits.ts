@@ -87,6 +87,22 @@ export const messageEntriesMax = 4096
 export const joinAddressesMax = 1024
 /** Keys read in one step while a ring change is worked through. */
 export const transferPageRows = 256
+/** Trie nodes in one message of anti-entropy. (*wire*) */
+export const exchangeNodesMax = 1024
+/** Bytes of one list in a message of anti-entropy. (*wire*) */
+export const exchangeBytesMax: number = 64 * 1024
+/** Trie nodes and entries that a peer may send in one exchange; past it the exchange ends with `ERR_AE_INVALID`. */
+export const exchangeItemsMax = 262_144
+/** Differences that one exchange looks at; further ones are found by the next, which follows at once. */
+export const exchangeDifferencesMax = 16_384
+/** Bytes of records that a peer sends in one exchange; what they leave is found by the next, which follows at once. */
+export const exchangeRecordBytesMax: number = 4 * 1024 * 1024
+/** Exchanges that a peer takes part in at the same time; past it a further one is not answered, and tried again later by the other peer. */
+export const exchangesMax = 16
+/** Index rows read in one step after a start. */
+export const indexPageRows = 1024
+/** Rows that exchanges read from storage at the same time. */
+export const exchangeReadsMax = 32
 /** Bytes of messages that one end of a lane may have under way before the other end says that it took them. (*wire*) */
 export const requestCreditBytes: number = 1024 * 1024
 /** The same for bulk transfer. (*wire*) */

@@ -58,6 +58,10 @@ export type ProtocolEvent =
   | { readonly type: 'hint-stored'; readonly target: PeerId; readonly key: Uint8Array }
   | { readonly type: 'hint-delivered'; readonly target: PeerId; readonly key: Uint8Array }
   | { readonly type: 'repair-sent'; readonly target: PeerId; readonly key: Uint8Array }
+  | { readonly type: 'exchange-started'; readonly peer: PeerId; readonly partition: number }
+  | { readonly type: 'exchange-finished'; readonly peer: PeerId; readonly partition: number; readonly repaired: number }
+  /** All keys in storage are known. */
+  | { readonly type: 'indexed' }
   | { readonly type: 'storage-failed'; readonly code: string }
   | { readonly type: 'rolled-back' }
   | { readonly type: 'left' }

@@ -8,10 +8,13 @@ import type { Dot } from '../core/dot.ts'
 import { StoreError } from '../core/errors.ts'
 import { identifierBytes, peerIdBytesMax, type PeerId, type RequestId } from '../core/identifiers.ts'
 import { frameBytesMax, keyBytesMax, messageEntriesMax, replicasMax, timeoutMsMax, valueBytesMax } from '../core/limits.ts'
-import { readMember, writeMember, type MemberRecord } from '../core/member-record.ts'
+import { writeMember } from '../core/member-record.ts'
 import { emptyRecord, type StoredRecord } from '../core/record.ts'
 import { readContext, readDot, readRecord, writeContext, writeDot, writeRecord } from '../core/record-codec.ts'
-import type { ForwardPut, Handoff, HandoffEntry, Message, PutResult, PutStatus, Replicate, ReplicaStatus, ViewSummary } from './message.ts'
+import { readExchange, writeExchange } from './exchange-codec.ts'
+import type { ForwardPut, Handoff, HandoffEntry, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
+import { readViewRecords, readViewSummary, writeViewEntry } from './view-codec.ts'
+import { need } from './wire-check.ts'
 
 const STATUSES: readonly PutStatus[] = [
   'ok',
@@ -44,7 +47,12 @@ const FIELDS: { readonly [Type in Message['type']]: number } = {
   'view-request': 14,
   'view-records': 15,
   'transfer-query': 16,
-  'transfer-done': 17
+  'transfer-done': 17,
+  'exchange-open': 18,
+  'exchange-nodes': 19,
+  'exchange-differences': 20,
+  'exchange-version': 21,
+  'exchange-wanted': 22
 }
 
 /** Appends `message`, without a length prefix. */
@@ -56,7 +64,7 @@ export function writeMessage(out: Writer, message: Message): void {
 export function readMessage(bytes: Uint8Array): Message {
   const reader = new Reader(bytes)
   const field = reader.field()
-  if (field < 1 || field > 17) throw new StoreError('ERR_WIRE_UNSUPPORTED', `The other peer sent a message of unknown type ${field}.`)
+  if (field < 1 || field > 22) throw new StoreError('ERR_WIRE_UNSUPPORTED', `The other peer sent a message of unknown type ${field}.`)
   const message = readBody(field, reader.message(frameBytesMax))
   reader.finish()
   return message
@@ -104,6 +112,9 @@ function writeBody(out: Writer, message: Message): void {
       return writePeers(out, 1, message.peers)
     case 'view-records':
       for (const record of message.records) out.message(1, body => writeMember(body, record))
+      return
+    default:
+      return writeExchange(out, message)
   }
 }
 
@@ -139,8 +150,11 @@ function readBody(field: number, reader: Reader): Message {
       return { type: 'view-request', peers: readPeerList(reader) }
     case 15:
       return readViewRecords(reader)
-    default:
+    case 16:
+    case 17:
       return { type: field === 16 ? 'transfer-query' : 'transfer-done', ring: readDigest(reader) }
+    default:
+      return readExchange(field, reader)
   }
 }
 
@@ -338,36 +352,6 @@ function readDigest(reader: Reader): string {
   return digest
 }
 
-function writeViewEntry(out: Writer, entry: ViewSummary['entries'][number]): void {
-  out.string(1, entry.peerId)
-  out.uint(2, entry.incarnation)
-  out.uint(3, entry.sequence)
-}
-
-function readViewEntry(reader: Reader): ViewSummary['entries'][number] {
-  let peerId = ''
-  let incarnation = 0
-  let sequence = 0
-  for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) peerId = reader.string(peerIdBytesMax)
-    else if (field === 2) incarnation = reader.uint()
-    else if (field === 3) sequence = reader.uint()
-    else reader.unknown(field)
-  }
-  need(peerId !== '', 'a view entry')
-  return { peerId: peerId as PeerId, incarnation, sequence }
-}
-
-function readViewSummary(reader: Reader): Message {
-  const entries: ViewSummary['entries'][number][] = []
-  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_ONE)) {
-    if (field === 1) entries.push(readViewEntry(reader.message(1024)))
-    else reader.unknown(field)
-    need(entries.length <= messageEntriesMax, 'a view summary of bounded size')
-  }
-  return { type: 'view-summary', entries }
-}
-
 function readPeerList(reader: Reader): PeerId[] {
   const peers: PeerId[] = []
   for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_ONE)) {
@@ -375,16 +359,6 @@ function readPeerList(reader: Reader): PeerId[] {
     else reader.unknown(field)
   }
   return peers
-}
-
-function readViewRecords(reader: Reader): Message {
-  const records: MemberRecord[] = []
-  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_ONE)) {
-    if (field === 1) records.push(readMember(reader.message(frameBytesMax)))
-    else reader.unknown(field)
-    need(records.length <= messageEntriesMax, 'member records of bounded number')
-  }
-  return { type: 'view-records', records }
 }
 
 function writePeers(out: Writer, field: number, peers: readonly PeerId[]): void {
@@ -403,10 +377,6 @@ function writeStatus(out: Writer, status: PutStatus): void {
 
 function readReplicaStatus(reader: Reader): ReplicaStatus {
   return STATUSES[reader.uint(REPLICA_STATUSES) - 1] as ReplicaStatus
-}
-
-function need(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new StoreError('ERR_WIRE_MALFORMED', `The bytes are not ${what}: a field is missing or out of bounds.`)
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)

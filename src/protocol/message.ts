@@ -141,6 +141,56 @@ export interface TransferDone {
   readonly ring: string
 }
 
+/** "All that we both own has this digest in this ring." Answered with trie nodes when it differs, with nothing when it does not. */
+export interface ExchangeOpen {
+  readonly type: 'exchange-open'
+  readonly id: number
+  readonly ring: string
+  readonly digest: string
+}
+
+/** A node of the sender's trie: either the digests of its children or, where it has few entries, these. Lists are packed: `exchange-layout.ts`. */
+export interface ExchangeNode {
+  /** Bits of the prefix. */
+  readonly depth: number
+  readonly prefix: number
+  /** Empty in a node whose entries are listed. */
+  readonly digests: Uint8Array
+  readonly entries: Uint8Array
+}
+
+export interface ExchangeNodes {
+  readonly type: 'exchange-nodes'
+  readonly id: number
+  readonly nodes: readonly ExchangeNode[]
+}
+
+/** Differences that were there a while ago and, at the sender, still are. */
+export interface ExchangeDifferences {
+  readonly type: 'exchange-differences'
+  readonly id: number
+  readonly entries: Uint8Array
+}
+
+/** What the sender knows of a key, without values: the receiver sends what it knows more, and asks where it knows less. */
+export interface ExchangeVersion {
+  readonly type: 'exchange-version'
+  readonly id: number
+  readonly key: Uint8Array
+  readonly context: CausalContext
+  /** Dots of the siblings. */
+  readonly dots: readonly Dot[]
+}
+
+/** Asks for the records at these places; they come as repairs. */
+export interface ExchangeWanted {
+  readonly type: 'exchange-wanted'
+  readonly id: number
+  readonly places: Uint8Array
+}
+
+export type ExchangeMessage = ExchangeOpen | ExchangeNodes | ExchangeDifferences | ExchangeVersion | ExchangeWanted
+
 export type Message =
   | ForwardPut
   | PutResult
@@ -159,3 +209,4 @@ export type Message =
   | ViewRecords
   | TransferQuery
   | TransferDone
+  | ExchangeMessage

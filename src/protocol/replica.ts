@@ -12,6 +12,7 @@ import { keyQueueMax, requestsInFlightPerPeerMax, rowCacheBytesMax, rowCacheMax 
 import { valueBytes } from '../core/record.ts'
 import type { BatchOperation, Effect, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
 import type { Instant } from './instant.ts'
+import { indexOperation, type KeyIndex } from './key-index.ts'
 import { decodeRow, encodeRow, rowKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -71,28 +72,24 @@ interface Applied {
 
 export class Replica implements StorageClient {
   readonly #tokens: Tokens
+  readonly #index: KeyIndex
   readonly #rowWritten: (key: Uint8Array, isDurable: boolean) => void
   readonly #slots = new Map<string, Slot>()
   readonly #busy = new Map<number, Slot>()
   readonly #waitingByPeer = new Map<PeerId, number>()
   readonly #stalled = new Set<Slot>()
   #cachedBytes = 0
-  #keys = 0
 
   /** `rowWritten` is told how every write of a key ended, before its operations are. */
-  constructor(tokens: Tokens, rowWritten: (key: Uint8Array, isDurable: boolean) => void) {
+  constructor(tokens: Tokens, index: KeyIndex, rowWritten: (key: Uint8Array, isDurable: boolean) => void) {
     this.#tokens = tokens
+    this.#index = index
     this.#rowWritten = rowWritten
   }
 
   /** Keys stored. */
   get keys(): number {
-    return this.#keys
-  }
-
-  /** Adds rows that were found in storage at the start. */
-  counted(rows: number): void {
-    this.#keys += rows
+    return this.#index.keys
   }
 
   /** Keys with changes that are not durable yet. */
@@ -135,6 +132,7 @@ export class Replica implements StorageClient {
     slot.loading = false
     slot.loaded = true
     this.#hold(slot, rowOf(values[0], effects))
+    this.#index.hold(slot.key, slot.row)
     for (const reading of this.#takeReadings(slot)) reading.done(now, slot.row, effects)
     this.#advance(now, slot, effects)
     this.#trim()
@@ -233,6 +231,7 @@ export class Replica implements StorageClient {
       if (value === undefined) return this.#refuse(now, slot, applied, effects)
       batch.push({ type: 'put', key: rowKey(slot.key), value })
     }
+    if (row !== slot.row) batch.push(indexOperation(slot.key, row))
     if (batch.length === 0) {
       effects.push(...then)
       return this.#settled(now, applied, effects)
@@ -269,9 +268,8 @@ export class Replica implements StorageClient {
 
   #announce(slot: Slot, row: LocalRow | undefined, effects: Effect[]): void {
     if (row === slot.row) return
-    if (slot.row === undefined) this.#keys += 1
+    this.#index.hold(slot.key, row)
     if (row === undefined) {
-      this.#keys -= 1
       effects.push({ kind: 'report', event: { type: 'key-dropped', key: slot.key } })
     } else {
       effects.push({ kind: 'report', event: { type: 'key-changed', key: slot.key, record: row.record } })

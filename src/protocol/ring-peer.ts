@@ -8,12 +8,14 @@ import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import type { MemberRecord, MemberStatus } from '../core/member-record.ts'
 import { ringMembers, type MembershipView } from '../core/membership-view.ts'
 import { createRing, type Ring } from '../core/ring.ts'
+import { AntiEntropy } from './anti-entropy.ts'
 import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
 import { EpochLease } from './epoch-lease.ts'
 import { FailureDetector } from './failure-detector.ts'
 import { GetCoordinator, type GetCall } from './get-coordinator.ts'
 import { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
+import { IndexLoader, KeyIndex } from './key-index.ts'
 import { Membership, type MembershipParts } from './membership.ts'
 import type { Message } from './message.ts'
 import { PutCoordinator } from './put-coordinator.ts'
@@ -35,8 +37,6 @@ export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verif
   readonly settledRing: string
   /** Hint rows found in storage. */
   readonly hintRows: readonly ScannedRow[]
-  /** Replica rows found in storage. */
-  readonly rows: number
   readonly keysMax?: number
 }
 
@@ -53,6 +53,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #gets: GetCoordinator
   readonly #membership: Membership
   readonly #transfer: Transfer
+  readonly #antiEntropy: AntiEntropy
+  readonly #indexLoader: IndexLoader
   readonly #lease: EpochLease
   readonly #operations: ReplicaOperations
   #ring: Ring
@@ -68,7 +70,9 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#tokens = new Tokens(options.random.fork('tokens').uint32())
     this.#configuration = configuration
     this.#detector = new FailureDetector(this.#tokens, (now, peer, reachable, effects) => this.#reachability(now, peer, reachable, effects))
-    this.#replica = new Replica(this.#tokens, (key, isDurable) => this.#hints.written(key, isDurable))
+    const index = new KeyIndex(configuration.partitions)
+    this.#indexLoader = new IndexLoader(this.#tokens, index)
+    this.#replica = new Replica(this.#tokens, index, (key, isDurable) => this.#hints.written(key, isDurable))
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
     this.#operations = new ReplicaOperations(this.#replica, this.#lease, own.replica, options.keysMax)
     const parts = { routing: this, tokens: this.#tokens, replica: this.#replica, operations: this.#operations, detector: this.#detector }
@@ -87,7 +91,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
       },
       options.settledRing
     )
-    this.#replica.counted(options.rows)
+    this.#antiEntropy = new AntiEntropy({
+      ...parts,
+      index,
+      random: options.random.fork('anti-entropy'),
+      isBusy: peer => this.#transfer.running || this.#hints.has(peer)
+    })
     this.#membership = new Membership({
       ...options,
       cluster: configuration.cluster,
@@ -104,6 +113,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#lease.renew(effects)
     this.#membership.start(now, effects)
     this.#transfer.start(now, effects)
+    this.#indexLoader.start(effects)
+    this.#antiEntropy.start(now)
   }
 
   /** A caller's get; its outcome comes as a `settle` effect with the same number. */
@@ -247,6 +258,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
       case 'transfer-query':
       case 'transfer-done':
         return this.#transfer.receive(now, from, message, effects)
+      case 'exchange-open':
+      case 'exchange-nodes':
+      case 'exchange-differences':
+      case 'exchange-version':
+      case 'exchange-wanted':
+        return this.#antiEntropy.receive(now, from, message, effects)
       case 'ping':
         effects.push({ kind: 'send', to: from, lane: 'request', message: { type: 'pong', id: message.id } })
         return
@@ -263,7 +280,17 @@ export class RingPeer implements Machine, StorageClient, Routing {
   }
 
   #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
-    this.#machines ??= [this.#gets, this.#putCoordinator, this.#puts, this.#detector, this.#hints, this.#membership, this.#transfer]
+    this.#machines ??= [
+      this.#gets,
+      this.#putCoordinator,
+      this.#puts,
+      this.#detector,
+      this.#hints,
+      this.#membership,
+      this.#transfer,
+      this.#antiEntropy,
+      this.#indexLoader
+    ]
     return this.#machines
   }
 

@@ -78,7 +78,6 @@ export function createRingPeer(parts: SimulatedPeerParts, state: StoredState, ra
     epochLease: state.epochLease,
     settledRing: state.settledRing,
     hintRows: state.hintRows,
-    rows: state.rows,
     ...(keysMax === undefined ? {} : { keysMax })
   })
 }

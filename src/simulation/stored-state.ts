@@ -8,6 +8,7 @@ import { emptyView, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
 import type { ScannedRow } from '../protocol/effect.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
+import { indexedKey, indexRowOf } from '../protocol/key-index.ts'
 import { decodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
 import type { SimulatedStorage } from './simulated-storage.ts'
@@ -26,6 +27,7 @@ export interface StoredState {
 
 /** Loads the state of `peer`; a new storage gets a replica id, durably. */
 export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random: Prng): StoredState {
+  ensureIndexed(storage)
   const view = loadView(storage)
   const lease = storage.get(epochLeaseKey)
   const own = view.get(peer)
@@ -39,6 +41,13 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
     incarnation: own === undefined ? 1 : own.incarnation + 1,
     isNew: own === undefined || own.status === 'joining'
   }
+}
+
+/** A storage without a complete index gets one from its rows. */
+function ensureIndexed(storage: SimulatedStorage): void {
+  if (storage.get(indexedKey) !== undefined) return
+  for (const row of storage.rows(prefixes.row)) storage.tamper(indexRowOf(row))
+  storage.tamper({ type: 'put', key: indexedKey, value: Uint8Array.of(1) })
 }
 
 function loadView(storage: SimulatedStorage): MembershipView {

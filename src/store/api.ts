@@ -208,6 +208,7 @@ export interface PeerStatus {
   readonly addresses: readonly string[]
   readonly connections: readonly ConnectionInfo[]
   readonly storage: StorageStatus
+  /** Keys stored; in the first seconds after a start with hundreds of thousands of them, those that were counted so far. */
   readonly keys: number
   readonly hints: readonly HintInfo[]
   readonly ringDigest: string

@@ -21,6 +21,9 @@ import { memberOf, ringInfo } from './peer-view.ts'
 import type { JoiningNetwork, Platform } from './platform.ts'
 import { loadStorageState, nextIncarnation, type StorageState } from './storage-state.ts'
 
+/** Longest wait of a start for the count of keys. */
+const indexPatienceMs = 1000
+
 /**
  * Creates a peer on `platform` and starts it. With addresses to join by, a peer that is new to the cluster waits for the first of them, for
  * `timeoutMs` at most: without an answer it starts isolated, and joins when it can.
@@ -62,7 +65,9 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
     metrics
   })
   const calls = new Calls(call => ringPeer.abandon(call))
-  const report = reporter({ ringPeer, network, events, metrics, watchers, options })
+  const tell = reporter({ ringPeer, network, events, metrics, watchers, options })
+  const index = indexRead(platform)
+  const report = (event: ProtocolEvent): void => (event.type === 'indexed' ? index.done() : tell(event))
   const broke = (error: StoreError): void => {
     logger.warn('something inside dynamesh failed', {
       code: error.code,
@@ -85,6 +90,7 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
   try {
     await network.start(handlers({ platform, configuration, ringPeer, network, driver, events, metrics, options }))
   } catch (error) {
+    index.done()
     await network.stop()
     await driver.stop()
     throw error
@@ -109,8 +115,22 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
     watchers,
     release
   })
+  await index.read
   if (ringPeer.status === 'joining' && join.length > 0) await joined(ringPeer, events, platform, options.timeoutMs)
   return peer
+}
+
+/** Resolves when all keys in storage are known, so that a new peer says how many it holds; a large store is not waited for. */
+function indexRead(platform: Platform): { readonly read: Promise<void>; done(): void } {
+  let done: () => void = () => undefined
+  const read = new Promise<void>(resolve => {
+    const cancel = platform.clock.schedule(indexPatienceMs, resolve)
+    done = () => {
+      cancel()
+      resolve()
+    }
+  })
+  return { read, done }
 }
 
 function createRingPeer(
@@ -141,7 +161,6 @@ function createRingPeer(
     epochLease: state.epochLease,
     settledRing: state.settledRing,
     hintRows: state.hintRows,
-    rows: state.rows,
     keysMax,
     evictAfterMs
   })
@@ -267,6 +286,12 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
       case 'repair-sent':
         metrics.count('repair.sent')
         return events.emit('repair:sent', { target: event.target, key: event.key.slice() })
+      case 'exchange-started':
+        metrics.count('exchange.started')
+        return events.emit('exchange:started', { peer: event.peer, partition: event.partition })
+      case 'exchange-finished':
+        metrics.count('exchange.repaired', event.repaired)
+        return events.emit('exchange:finished', { peer: event.peer, partition: event.partition, repaired: event.repaired })
       case 'storage-failed':
         options.logger.warn('the storage failed', { code: event.code })
         if (event.code === 'ERR_QUOTA')
@@ -276,6 +301,8 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
           : undefined
       case 'rolled-back':
         return rolledBack()
+      case 'indexed':
+        return
       case 'left':
         hasLeft = true
         return memberChanged(ringPeer.self)

@@ -15,6 +15,7 @@ import { replicaIdKey } from '../protocol/membership.ts'
 import { decodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
 import { intactRows } from './intact-rows.ts'
+import { ensureIndexed } from './stored-index.ts'
 import { utf8 } from './text.ts'
 
 export interface StorageState {
@@ -25,7 +26,6 @@ export interface StorageState {
   readonly epochLease: number
   readonly settledRing: string
   readonly hintRows: readonly StorageRow[]
-  readonly rows: number
 }
 
 const seedKey = metaKey('seed')
@@ -53,10 +53,10 @@ export async function loadStorageState(storage: Storage, configuration: ClusterC
     view: await loadView(storage),
     epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
     settledRing: memory.settled === undefined ? '' : textOf(memory.settled),
-    hintRows: await collect(intactRows(storage, { prefix: prefixes.hint }, ignore)),
-    rows: await countRows(storage)
+    hintRows: await collect(intactRows(storage, { prefix: prefixes.hint }, ignore))
   }
   if (made.length > 0) await storage.write(made)
+  await ensureIndexed(storage)
   return state
 }
 
@@ -110,12 +110,6 @@ async function loadView(storage: Storage): Promise<MembershipView> {
     }
   }
   return view
-}
-
-async function countRows(storage: Storage): Promise<number> {
-  let rows = 0
-  for await (const _row of intactRows(storage, { prefix: prefixes.row }, ignore)) rows += 1
-  return rows
 }
 
 async function collect(rows: AsyncIterable<StorageRow>): Promise<readonly StorageRow[]> {

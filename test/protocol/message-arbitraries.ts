@@ -59,6 +59,14 @@ const status = fc.constantFrom(...replicaStatuses)
 const peers = fc.uniqueArray(peer, { maxLength: 3 })
 const entry = fc.record({ key, record })
 const digest = hex(8)
+const packed = (itemBytes: number, minItems = 0): fc.Arbitrary<Uint8Array> =>
+  fc.integer({ min: minItems, max: 4 }).chain(items => fc.uint8Array({ minLength: items * itemBytes, maxLength: items * itemBytes }))
+const trieNode = fc.record({
+  depth: fc.nat({ max: 48 }),
+  prefix: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+  digests: packed(4),
+  entries: packed(10)
+})
 
 /** Messages by type; the compiler holds that none is missing. */
 export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<Extract<Message, { readonly type: Type }>> } = {
@@ -100,7 +108,12 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   'view-request': fc.record({ type: fc.constant('view-request'), peers }),
   'view-records': fc.record({ type: fc.constant('view-records'), records: fc.array(member, { maxLength: 3 }) }),
   'transfer-query': fc.record({ type: fc.constant('transfer-query'), ring: digest }),
-  'transfer-done': fc.record({ type: fc.constant('transfer-done'), ring: digest })
+  'transfer-done': fc.record({ type: fc.constant('transfer-done'), ring: digest }),
+  'exchange-open': fc.record({ type: fc.constant('exchange-open'), id, ring: digest, digest }),
+  'exchange-nodes': fc.record({ type: fc.constant('exchange-nodes'), id, nodes: fc.array(trieNode, { minLength: 1, maxLength: 4 }) }),
+  'exchange-differences': fc.record({ type: fc.constant('exchange-differences'), id, entries: packed(14, 1) }),
+  'exchange-version': fc.record({ type: fc.constant('exchange-version'), id, key, context, dots: fc.array(dot, { maxLength: 3 }) }),
+  'exchange-wanted': fc.record({ type: fc.constant('exchange-wanted'), id, places: packed(6, 1) })
 }
 
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(...Object.values<fc.Arbitrary<Message>>(messagesByType))

@@ -60,7 +60,19 @@ const samples: { readonly [Type in Message['type']]: Extract<Message, { readonly
   'view-request': { type: 'view-request', peers: [ada, ben] },
   'view-records': { type: 'view-records', records: [member] },
   'transfer-query': { type: 'transfer-query', ring },
-  'transfer-done': { type: 'transfer-done', ring }
+  'transfer-done': { type: 'transfer-done', ring },
+  'exchange-open': { type: 'exchange-open', id: 6, ring, digest: '00'.repeat(7) + 'ff' },
+  'exchange-nodes': {
+    type: 'exchange-nodes',
+    id: 6,
+    nodes: [
+      { depth: 0, prefix: 0, digests: new Uint8Array(64).fill(7), entries: new Uint8Array(0) },
+      { depth: 14, prefix: 16_000, digests: new Uint8Array(0), entries: new Uint8Array(20).fill(8) }
+    ]
+  },
+  'exchange-differences': { type: 'exchange-differences', id: 6, entries: new Uint8Array(28).fill(9) },
+  'exchange-version': { type: 'exchange-version', id: 6, key, context, dots: [dot] },
+  'exchange-wanted': { type: 'exchange-wanted', id: 6, places: new Uint8Array(12).fill(3) }
 }
 
 function bytesOf(message: Message): Uint8Array {

@@ -1,0 +1,274 @@
+/**
+ * Anti-entropy (the paper, section 4.7): replicas that nobody reads are repaired too.
+ *
+ * Every few seconds a peer tells one of its co-owners the digest of all partitions that both own. Mostly it is the same there, and that was all.
+ * Where it differs, the two descend their Merkle tries in turns (`reconciliation.ts`) until they have the entries that differ. A write under way
+ * looks just like a lost one, so each difference is compared again a little later: only where neither side changed, and both still differ, the
+ * key is repaired. Records travel one way where one side has nothing, and after a comparison of versions where both have something, so
+ * that nobody is sent what it knows.
+ *
+ * A peer that lies costs a bounded number of nodes, entries, bytes and milliseconds per exchange, and can make nobody accept anything: records are
+ * merged like any repair.
+ */
+import type { PeerId } from '../core/identifiers.ts'
+import { exchangesMax } from '../core/limits.ts'
+import { position } from '../core/position.ts'
+import type { Prng } from '../core/prng.ts'
+import type { Ring } from '../core/ring.ts'
+import { prefixOf } from '../core/merkle-trie.ts'
+import type { Effect } from './effect.ts'
+import { exchangeMs, note, spend, spendOn, touch, type Exchange } from './exchange.ts'
+import { ExchangeRepairs } from './exchange-repairs.ts'
+import { entryBytes, packDifferences, packPlaces, unpackDifferences, unpackPlaces } from './exchange-layout.ts'
+import type { Instant } from './instant.ts'
+import type { KeyIndex } from './key-index.ts'
+import type {
+  ExchangeDifferences,
+  ExchangeMessage,
+  ExchangeNode,
+  ExchangeNodes,
+  ExchangeOpen,
+  ExchangeVersion,
+  ExchangeWanted,
+  Message
+} from './message.ts'
+import { chunksOf, placeBits, SharedTrie } from './reconciliation.ts'
+import type { Replica } from './replica.ts'
+import type { Routing } from './routing.ts'
+import type { Tokens } from './tokens.ts'
+
+/** Differences and places in one message. */
+const listItemsMax = 4096
+
+export interface AntiEntropyParts {
+  readonly routing: Routing
+  readonly tokens: Tokens
+  readonly replica: Replica
+  readonly index: KeyIndex
+  readonly random: Prng
+  /** True while copies are on their way by other means: a transfer, or hints for `peer`. */
+  isBusy(peer: PeerId): boolean
+}
+
+export class AntiEntropy {
+  readonly #parts: AntiEntropyParts
+  readonly #exchanges = new Map<PeerId, Exchange>()
+  readonly #repairs: ExchangeRepairs
+  readonly #distrustedUntilMs = new Map<PeerId, number>()
+  /** Partitions shared with each peer in the ring `#sharing`. */
+  #shared: ReadonlyMap<PeerId, readonly number[]> = new Map()
+  #sharing: Ring | undefined
+  #roundAtMs = Number.POSITIVE_INFINITY
+  /** Whom the last exchange left something to do with. */
+  #unfinished: PeerId | undefined
+
+  constructor(parts: AntiEntropyParts) {
+    this.#parts = parts
+    this.#repairs = new ExchangeRepairs(parts, exchange => this.#exchanges.get(exchange.peer) === exchange)
+  }
+
+  start(now: Instant): void {
+    this.#roundAtMs = now.ms + this.#parts.random.below(exchangeMs.round)
+  }
+
+  receive(now: Instant, from: PeerId, message: ExchangeMessage, effects: Effect[]): void {
+    if (message.type === 'exchange-open') return this.#opened(now, from, message, effects)
+    const exchange = this.#exchanges.get(from)
+    if (exchange?.id !== message.id) return count(effects, 'exchange.late')
+    if (exchange.ring.digest !== this.#parts.routing.ring().digest) return this.#end(now, exchange, effects)
+    exchange.isDifferent = true
+    exchange.endsAtMs = now.ms + exchangeMs.silence
+    try {
+      this.#take(now, exchange, message, effects)
+    } catch (error) {
+      this.#distrustedUntilMs.set(from, now.ms + exchangeMs.distrust)
+      this.#end(now, exchange, effects)
+      throw error
+    }
+  }
+
+  deadline(): number {
+    let earliest = this.#roundAtMs
+    for (const { againAtMs, endsAtMs } of this.#exchanges.values()) earliest = Math.min(earliest, againAtMs, endsAtMs)
+    return earliest
+  }
+
+  wake(now: Instant, effects: Effect[]): void {
+    for (const exchange of this.#exchanges.values()) {
+      const isOver = exchange.endsAtMs <= now.ms || exchange.startedAtMs + exchangeMs.longest <= now.ms
+      if (exchange.againAtMs <= now.ms) this.#compareAgain(now, exchange, effects)
+      else if (isOver) this.#end(now, exchange, effects)
+    }
+    if (this.#roundAtMs > now.ms) return
+    this.#roundAtMs = now.ms + exchangeMs.round / 2 + this.#parts.random.below(exchangeMs.round)
+    this.#open(now, effects)
+  }
+
+  #open(now: Instant, effects: Effect[]): void {
+    const { routing, tokens, random } = this.#parts
+    const candidates = [...this.#sharedByPeer().keys()].filter(peer => this.#isFree(now, peer))
+    const peer = candidates.find(candidate => candidate === this.#unfinished) ?? candidates[random.below(Math.max(candidates.length, 1))]
+    this.#unfinished = undefined
+    if (peer === undefined || this.#exchanges.size >= exchangesMax) return
+    const exchange = this.#begin(now, peer, tokens.next(), true)
+    count(effects, 'exchange.opened')
+    send(effects, peer, { type: 'exchange-open', id: exchange.id, ring: routing.ring().digest, digest: exchange.trie.digest() })
+  }
+
+  #isFree(now: Instant, peer: PeerId): boolean {
+    const { routing } = this.#parts
+    if (!this.#parts.index.isComplete) return false
+    if (!routing.isReachable(peer) || routing.isJoining(peer) || routing.isJoining(routing.self)) return false
+    return !this.#exchanges.has(peer) && !this.#parts.isBusy(peer) && (this.#distrustedUntilMs.get(peer) ?? 0) <= now.ms
+  }
+
+  #opened(now: Instant, from: PeerId, { id, ring, digest }: ExchangeOpen, effects: Effect[]): void {
+    const { routing, index } = this.#parts
+    if (ring !== routing.ring().digest) return count(effects, 'exchange.other-ring')
+    if (!index.isComplete) return count(effects, 'exchange.ignored')
+    if (!this.#sharedByPeer().has(from) || (this.#distrustedUntilMs.get(from) ?? 0) > now.ms) return count(effects, 'exchange.ignored')
+    const known = this.#exchanges.get(from)
+    // When both open at once, the exchange of the lower peer id goes on.
+    if (known !== undefined && (known.isDifferent || !known.isOpener || routing.self < from)) return count(effects, 'exchange.ignored')
+    if (known === undefined && this.#exchanges.size >= exchangesMax) return count(effects, 'exchange.ignored')
+    const exchange = this.#begin(now, from, id, false)
+    if (exchange.trie.digest() === digest) {
+      this.#exchanges.delete(from)
+      return count(effects, 'exchange.equal')
+    }
+    exchange.isDifferent = true
+    count(effects, 'exchange.different')
+    this.#sendNodes(exchange, [exchange.trie.root()], effects)
+  }
+
+  #begin(now: Instant, peer: PeerId, id: number, isOpener: boolean): Exchange {
+    const ring = this.#parts.routing.ring()
+    const exchange: Exchange = {
+      id,
+      peer,
+      ring,
+      trie: new SharedTrie(this.#parts.index.trie, this.#sharedByPeer().get(peer) ?? [], id),
+      isOpener,
+      startedAtMs: now.ms,
+      isDifferent: false,
+      differences: new Map(),
+      againAtMs: Number.POSITIVE_INFINITY,
+      endsAtMs: now.ms + exchangeMs.silence,
+      items: 0,
+      recordBytes: 0,
+      isCut: false,
+      repaired: new Map()
+    }
+    this.#exchanges.set(peer, exchange)
+    return exchange
+  }
+
+  #take(now: Instant, exchange: Exchange, message: Exclude<ExchangeMessage, ExchangeOpen>, effects: Effect[]): void {
+    switch (message.type) {
+      case 'exchange-nodes':
+        return this.#compare(now, exchange, message, effects)
+      case 'exchange-differences':
+        return this.#confirm(now, exchange, message, effects)
+      case 'exchange-version':
+        return this.#answerVersion(now, exchange, message, effects)
+      case 'exchange-wanted':
+        return this.#answerWanted(now, exchange, message, effects)
+    }
+  }
+
+  #compare(now: Instant, exchange: Exchange, { nodes }: ExchangeNodes, effects: Effect[]): void {
+    for (const { entries } of nodes) spend(exchange, 1 + entries.length / entryBytes)
+    const answer = exchange.trie.compare(nodes, difference => note(now, exchange, difference))
+    this.#sendNodes(exchange, answer, effects)
+  }
+
+  /** Tells the other side those differences that are as they were. */
+  #compareAgain(now: Instant, exchange: Exchange, effects: Effect[]): void {
+    const lasting = [...exchange.differences.values()].filter(({ place, mine }) => exchange.trie.entryAt(place) === mine)
+    exchange.differences.clear()
+    exchange.againAtMs = Number.POSITIVE_INFINITY
+    exchange.endsAtMs = now.ms + exchangeMs.silence
+    for (const { place } of lasting) touch(exchange, place, effects)
+    for (const chunk of chunksOf(lasting, listItemsMax)) {
+      send(effects, exchange.peer, { type: 'exchange-differences', id: exchange.id, entries: packDifferences(chunk) })
+    }
+  }
+
+  /** The other side still has what it had; repairs where this side has, too. */
+  #confirm(now: Instant, exchange: Exchange, { entries }: ExchangeDifferences, effects: Effect[]): void {
+    const wanted: number[] = []
+    for (const { place, mine: theirs, theirs: seen } of unpackDifferences(entries)) {
+      spendOn(exchange, place)
+      const mine = exchange.trie.entryAt(place)
+      if (mine !== seen || mine === theirs) continue
+      touch(exchange, place, effects)
+      if (mine === 0) wanted.push(place)
+      else this.#repairs.add(exchange, place, theirs === 0 ? 'record' : 'version')
+    }
+    if (wanted.length > 0) send(effects, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces(wanted) })
+    this.#repairs.pump(now, effects)
+  }
+
+  #answerWanted(now: Instant, exchange: Exchange, { places }: ExchangeWanted, effects: Effect[]): void {
+    for (const place of unpackPlaces(places)) {
+      spendOn(exchange, place)
+      this.#repairs.add(exchange, place, 'record')
+    }
+    this.#repairs.pump(now, effects)
+  }
+
+  #answerVersion(now: Instant, exchange: Exchange, message: ExchangeVersion, effects: Effect[]): void {
+    const place = placeOf(message.key)
+    spendOn(exchange, place)
+    this.#repairs.answerVersion(now, exchange, place, message, effects)
+  }
+
+  #sendNodes(exchange: Exchange, nodes: readonly ExchangeNode[], effects: Effect[]): void {
+    for (const chunk of chunksOf(nodes)) send(effects, exchange.peer, { type: 'exchange-nodes', id: exchange.id, nodes: chunk })
+  }
+
+  #end(now: Instant, exchange: Exchange, effects: Effect[]): void {
+    this.#exchanges.delete(exchange.peer)
+    const { peer, repaired } = exchange
+    for (const [partition, records] of repaired)
+      effects.push({ kind: 'report', event: { type: 'exchange-finished', peer, partition, repaired: records } })
+    if (repaired.size === 0 && !exchange.isCut) return
+    this.#unfinished = peer
+    this.#roundAtMs = Math.min(this.#roundAtMs, now.ms + exchangeMs.soon)
+  }
+
+  #sharedByPeer(): ReadonlyMap<PeerId, readonly number[]> {
+    const { routing } = this.#parts
+    const ring = routing.ring()
+    if (this.#sharing?.digest === ring.digest) return this.#shared
+    const shared = new Map<PeerId, number[]>()
+    for (let partition = 0; partition < ring.partitions; partition++) {
+      const owners = ring.owners(partition)
+      if (!owners.includes(routing.self)) continue
+      for (const owner of owners) {
+        if (owner === routing.self) continue
+        const partitions = shared.get(owner) ?? []
+        partitions.push(partition)
+        shared.set(owner, partitions)
+      }
+    }
+    this.#sharing = ring
+    this.#shared = shared
+    return shared
+  }
+}
+
+/** First 48 bits of a key's position. */
+function placeOf(key: Uint8Array): number {
+  const bytes = position(key)
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  return prefixOf(view.getUint32(0), view.getUint32(4), placeBits)
+}
+
+function count(effects: Effect[], name: string): void {
+  effects.push({ kind: 'report', event: { type: 'counted', name } })
+}
+
+function send(effects: Effect[], to: PeerId, message: Message): void {
+  effects.push({ kind: 'send', to, lane: 'bulk', message })
+}

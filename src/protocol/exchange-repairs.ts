@@ -1,0 +1,133 @@
+/**
+ * The repairs that an exchange of anti-entropy decided on: finds the keys of places by their index rows, reads the records, and sends them or
+ * their versions. Reads a bounded number at a time; what does not fit into an exchange is found again by the next.
+ */
+import type { PeerId, RequestId } from '../core/identifiers.ts'
+import { exchangeReadsMax, exchangeRecordBytesMax } from '../core/limits.ts'
+import { compareRecords, valueBytes, type StoredRecord } from '../core/record.ts'
+import type { Effect, ScannedRow, StorageClient } from './effect.ts'
+import type { Exchange } from './exchange.ts'
+import { packPlaces } from './exchange-layout.ts'
+import type { Instant } from './instant.ts'
+import { indexPrefix, keyOfIndexRow } from './key-index.ts'
+import type { ExchangeVersion, Message } from './message.ts'
+import type { Replica } from './replica.ts'
+import type { LocalRow } from './storage-layout.ts'
+import type { Tokens } from './tokens.ts'
+
+/** Keys that are looked for at one place: it takes an attack on MD5 to have two. */
+const keysPerPlaceMax = 8
+
+export interface ExchangeRepairsParts {
+  readonly tokens: Tokens
+  readonly replica: Replica
+}
+
+interface Task {
+  readonly exchange: Exchange
+  readonly place: number
+  /** Send the record, or first only its version. */
+  readonly what: 'record' | 'version'
+}
+
+export class ExchangeRepairs implements StorageClient {
+  readonly #parts: ExchangeRepairsParts
+  readonly #isCurrent: (exchange: Exchange) => boolean
+  readonly #scans = new Map<number, Task>()
+  #waiting: Task[] = []
+  #reading = 0
+
+  constructor(parts: ExchangeRepairsParts, isCurrent: (exchange: Exchange) => boolean) {
+    this.#parts = parts
+    this.#isCurrent = isCurrent
+  }
+
+  /** Queues a repair; {@link ExchangeRepairs.pump} starts it. Exchanges bound how many there are. */
+  add(exchange: Exchange, place: number, what: Task['what']): void {
+    this.#waiting.push({ exchange, place, what })
+  }
+
+  /** Starts as many repairs as may run. */
+  pump(_now: Instant, effects: Effect[]): void {
+    while (this.#reading < exchangeReadsMax) {
+      const task = this.#waiting.pop()
+      if (task === undefined) return
+      if (!this.#mayGoOn(task.exchange)) continue
+      this.#reading += 1
+      const token = this.#parts.tokens.take(this)
+      this.#scans.set(token, task)
+      effects.push({ kind: 'scan', prefix: indexPrefix(task.place), after: undefined, limit: keysPerPlaceMax, token })
+    }
+  }
+
+  /** Another peer says what it knows of a key: sends what this peer knows more, asks where it knows less. */
+  answerVersion(now: Instant, exchange: Exchange, place: number, version: ExchangeVersion, effects: Effect[]): void {
+    const theirs = outlineOf(version)
+    const done = (_now: Instant, row: LocalRow | undefined, out: Effect[]): void => {
+      if (!this.#mayGoOn(exchange)) return
+      const order = row === undefined ? 'older' : compareRecords(row.record, theirs)
+      if (row !== undefined && (order === 'newer' || order === 'concurrent')) sendRecord(exchange, place, version.key, row.record, out)
+      if (order === 'older' || order === 'concurrent')
+        send(out, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces([place]) })
+    }
+    this.#parts.replica.read(now, version.key, { from: exchange.peer, done, fail: () => undefined }, effects)
+  }
+
+  scanned(now: Instant, token: number, rows: readonly ScannedRow[], effects: Effect[]): void {
+    const task = this.#scans.get(token)
+    this.#scans.delete(token)
+    this.#reading += rows.length - 1
+    for (const { key } of rows) if (task !== undefined) this.#read(now, task, keyOfIndexRow(key), effects)
+    this.pump(now, effects)
+  }
+
+  failed(now: Instant, token: number, _failure: string, effects: Effect[]): void {
+    this.#scans.delete(token)
+    this.#reading -= 1
+    this.pump(now, effects)
+  }
+
+  loaded(): void {
+    // Rows are read through the replica.
+  }
+
+  written(): void {
+    // Nothing is written.
+  }
+
+  #read(now: Instant, task: Task, key: Uint8Array, effects: Effect[]): void {
+    const finish = (at: Instant, row: LocalRow | undefined, out: Effect[]): void => {
+      this.#reading -= 1
+      if (row !== undefined && this.#mayGoOn(task.exchange)) tell(task, key, row.record, out)
+      this.pump(at, out)
+    }
+    this.#parts.replica.read(now, key, { from: undefined, done: finish, fail: (at, _failure, out) => finish(at, undefined, out) }, effects)
+  }
+
+  #mayGoOn(exchange: Exchange): boolean {
+    return exchange.recordBytes <= exchangeRecordBytesMax && this.#isCurrent(exchange)
+  }
+}
+
+function tell({ exchange, place, what }: Task, key: Uint8Array, record: StoredRecord, effects: Effect[]): void {
+  if (what === 'record') return sendRecord(exchange, place, key, record, effects)
+  const dots = record.siblings.map(({ dot }) => dot)
+  send(effects, exchange.peer, { type: 'exchange-version', id: exchange.id, key, context: record.context, dots })
+}
+
+function sendRecord(exchange: Exchange, place: number, key: Uint8Array, record: StoredRecord, effects: Effect[]): void {
+  const partition = exchange.trie.partitionOf(place)
+  exchange.recordBytes += key.length + valueBytes(record)
+  exchange.repaired.set(partition, (exchange.repaired.get(partition) ?? 0) + 1)
+  send(effects, exchange.peer, { type: 'repair', key, record })
+  effects.push({ kind: 'report', event: { type: 'repair-sent', target: exchange.peer, key } })
+}
+
+/** A version as a record without values: comparing records looks at dots alone. */
+function outlineOf({ context, dots }: ExchangeVersion): StoredRecord {
+  return { context, siblings: dots.map(dot => ({ dot, request: '' as RequestId, wallTime: 0, value: undefined })) }
+}
+
+function send(effects: Effect[], to: PeerId, message: Message): void {
+  effects.push({ kind: 'send', to, lane: 'bulk', message })
+}
