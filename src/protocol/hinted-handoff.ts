@@ -19,8 +19,10 @@ import { ownersOf, type Routing } from './routing.ts'
 import { decodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
-/** Silence after which a delivery counts as lost, and the pauses after a refused one and after one that could not leave. */
-const deliveryWaitMs = { silence: 10_000, pause: 2_000, unsent: 200 } as const
+/** Time for reading the copies of a delivery, silence after which one that was sent counts as lost, and the pauses before the next one. */
+const deliveryWaitMs = { loading: 10_000, silence: 2_000, pause: 2_000, unsent: 200 } as const
+/** The slowest link that a delivery is given time for. */
+const slowestBytesPerMs = 32
 
 interface Delivery {
   readonly id: number
@@ -44,7 +46,7 @@ export class HintedHandoff {
   readonly #underway = new Map<PeerId, Delivery>()
   readonly #pausedUntilMs = new Map<PeerId, number>()
   readonly #deliveries = new Map<number, Delivery>()
-  readonly #due = new DeadlineQueue<{ readonly target: PeerId; readonly delivery: number }>()
+  readonly #due = new DeadlineQueue<{ readonly target: PeerId; readonly delivery: number; readonly isSent: boolean }>()
   /** True when hints were noted since the last pump. */
   #hasNews = false
 
@@ -160,7 +162,9 @@ export class HintedHandoff {
   wake(now: Instant, effects: Effect[]): void {
     for (let due = this.#due.takeDue(now.ms); due !== undefined; due = this.#due.takeDue(now.ms)) {
       const delivery = this.#deliveries.get(due.delivery)
-      if (delivery !== undefined) {
+      // One that was sent in time is given the time that its size needs.
+      const isOverdue = delivery !== undefined && (due.isSent || delivery.sent.length === 0)
+      if (isOverdue) {
         this.#finish(delivery)
         this.#pause(now, due.target)
       }
@@ -175,7 +179,7 @@ export class HintedHandoff {
     const delivery: Delivery = { id: tokens.next(), target: peer, chosen, loading: chosen.length, loaded: new Map(), sent: [] }
     this.#underway.set(peer, delivery)
     this.#deliveries.set(delivery.id, delivery)
-    this.#due.add(now.ms + deliveryWaitMs.silence, { target: peer, delivery: delivery.id })
+    this.#due.add(now.ms + deliveryWaitMs.loading, { target: peer, delivery: delivery.id, isSent: false })
     for (const hint of chosen) {
       const settle = (at: Instant, row: LocalRow | undefined, out: Effect[]): void => this.#loaded(at, delivery, hint, row, out)
       replica.read(now, hint.key, { from: undefined, done: settle, fail: (at, _failure, out) => this.#skip(at, delivery, out) }, effects)
@@ -219,6 +223,11 @@ export class HintedHandoff {
     }
     delivery.sent = entries
     if (entries.length > 0) {
+      this.#due.add(now.ms + deliveryWaitMs.silence + bytes / slowestBytesPerMs, {
+        target: delivery.target,
+        delivery: delivery.id,
+        isSent: true
+      })
       effects.push({ kind: 'send', to: delivery.target, lane: 'bulk', message: { type: 'handoff', id: delivery.id, entries } })
       return
     }
@@ -309,7 +318,7 @@ export class HintedHandoff {
   #pause(now: Instant, peer: PeerId, ms: number = deliveryWaitMs.pause): void {
     if (!this.#book.has(peer)) return
     this.#pausedUntilMs.set(peer, now.ms + ms)
-    this.#due.add(now.ms + ms, { target: peer, delivery: 0 })
+    this.#due.add(now.ms + ms, { target: peer, delivery: 0, isSent: false })
   }
 }
 

@@ -54,6 +54,23 @@ describe('an owner that is down', () => {
     expect(hintsLeft(cluster)).toBe(0)
   })
 
+  test('gets it within seconds also when the first delivery is lost on the way', () => {
+    const cluster = clusterOf(3)
+    cluster.crash(cyd)
+    cluster.run(10_000)
+    expect(cluster.put(ada, 'k', 'v')).toMatchObject({ status: 'ok' })
+    expect(hintsLeft(cluster)).toBe(1)
+    const { quality } = cluster.network
+    cluster.network.quality = { ...quality, lossPerMille: 1000 }
+    cluster.start(cyd)
+    cluster.run(1500)
+    expect(hintsLeft(cluster)).toBe(1)
+    cluster.network.quality = quality
+    cluster.run(6000)
+    expect(hintsLeft(cluster)).toBe(0)
+    expect(cluster.copyValues(cyd, 'k')).toEqual(['v'])
+  })
+
   test('the fallback keeps its hint over its own restart', () => {
     const cluster = clusterOf(4)
     const key = keyOwnedBy(cluster, ada, ben, cyd)
