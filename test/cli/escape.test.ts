@@ -70,18 +70,18 @@ test('a table is aligned by the width of its characters', () => {
 
 describe('a command to paste', () => {
   test.each([
-    [{ npm_config_user_agent: 'npm/11.0.0 node/v24.1.0 linux x64' }, '/work/dist/cli/main.js', 'npx dynamesh'],
-    [{ npm_config_user_agent: 'npm/10.0.0 node/v20.20.2 linux x64' }, '/work/dist/cli/main.js', 'npx node dist/cli/main.js'],
-    [{}, '/work/dist/cli/main.js', 'node dist/cli/main.js'],
+    [{ npm_config_user_agent: 'npm/11.0.0 node/v24.1.0 linux x64' }, '/srv/dist/cli/main.js', 'npx dynamesh'],
+    [{ npm_config_user_agent: 'npm/10.0.0 node/v20.20.2 linux x64' }, '/srv/dist/cli/main.js', 'npx node dist/cli/main.js'],
+    [{}, '/srv/dist/cli/main.js', 'node dist/cli/main.js'],
     [{}, '/usr/local/bin/dynamesh', 'dynamesh'],
-    [{ npm_command: 'exec' }, '/work/node_modules/.bin/dynamesh', 'npx dynamesh']
+    [{ npm_command: 'exec' }, '/srv/node_modules/.bin/dynamesh', 'npx dynamesh']
   ])('with %j and %s begins with %s', (environment, script, expected) => {
-    expect(invocationText(environment, script, '/work')).toBe(expected)
+    expect(invocationText(environment, script, '/srv')).toBe(expected)
   })
 
   test('names folders from where it is typed, quoted where a shell needs it', () => {
-    expect(typedPath('/work', '/work/data/edge-1')).toBe('data/edge-1')
-    expect(typedPath('/work', '/elsewhere')).toBe('/elsewhere')
+    expect(typedPath('/srv', '/srv/data/edge-1')).toBe('data/edge-1')
+    expect(typedPath('/srv', '/elsewhere')).toBe('/elsewhere')
     expect(shellQuoted('data/edge-1')).toBe('data/edge-1')
     expect(shellQuoted("it's here")).toBe(String.raw`'it'\''s here'`)
   })
