@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { planEdges, saveLayout } from '../../src/cli/demo/layout.ts'
+import { layoutSaver, planEdges, saveLayout } from '../../src/cli/demo/layout.ts'
 
 const newFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'dynamesh-layout-'))
 
@@ -28,6 +28,19 @@ describe('the layout of a demo', () => {
     expect(again[0]?.webSocketPort).not.toBe(plans[0]?.webSocketPort)
     expect(again[1]).toEqual(plans[1])
     intruder.close()
+  })
+
+  test('of peers that get ready at the same time is saved whole, one after the other', async () => {
+    const folder = await newFolder()
+    const plans = await planEdges(folder, 3)
+    const save = layoutSaver(folder, plans)
+    const saves = Array.from({ length: 20 }, async (_, index) => {
+      const plan = plans[index % 3]
+      if (plan !== undefined) plan.peerId = `12D3Koo${index}`
+      await save()
+    })
+    await Promise.all(saves)
+    expect((await planEdges(folder, 3)).map(({ peerId }) => peerId)).toEqual(plans.map(({ peerId }) => peerId))
   })
 
   test.each(['', '[]', '{"peers": 7}', '{"peers": [null, {"name": "edge-1", "port": -1, "webSocketPort": 1}, {"name": 3}]}'])(

@@ -5,7 +5,7 @@
 import { StoreError } from '../../core/errors.ts'
 import { controlClient } from '../control/client.ts'
 import { EdgeProcess } from './edge-process.ts'
-import { demoHost, planEdges, saveLayout, type EdgePlan } from './layout.ts'
+import { demoHost, layoutSaver, planEdges, saveLayout, type EdgePlan } from './layout.ts'
 import { pageFolder } from './page-folder.ts'
 import { defaultPagePort, openPageServer } from './page-port.ts'
 import type { PageConfig, PageServer } from './page-server.ts'
@@ -33,7 +33,7 @@ export class Demo {
       cluster: options.cluster,
       joinOf: (plan: EdgePlan) => plans.filter(other => other !== plan).flatMap(joinAddress),
       note: options.note,
-      ready: () => saveLayout(options.folder, plans)
+      ready: layoutSaver(options.folder, plans)
     }
     this.edges = plans.map(plan => new EdgeProcess(plan, surroundings))
   }

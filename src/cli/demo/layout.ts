@@ -51,6 +51,16 @@ export async function choosePorts(plan: EdgePlan): Promise<void> {
   plan.webSocketPort = webSocketPort ?? 0
 }
 
+/** Saves one after another what several peers change at the same time: each call resolves when what it saw is saved. */
+export function layoutSaver(folder: string, plans: readonly EdgePlan[]): () => Promise<void> {
+  let last: Promise<void> = Promise.resolve()
+  return () => {
+    // Whoever asked for the save before hears of its failure.
+    last = last.catch(() => undefined).then(async () => saveLayout(folder, plans))
+    return last
+  }
+}
+
 /** Remembers the peers; a crash leaves either the old file or the new one. */
 export async function saveLayout(folder: string, plans: readonly EdgePlan[]): Promise<void> {
   const file = join(folder, LAYOUT_FILE)
