@@ -2,7 +2,8 @@
  * A storage in a folder, for Node.js: durable on return, exclusive, and checked row by row.
  *
  * - A write is acknowledged after the engine flushed it to the disk; concurrent writes share a flush (see group-commit.ts).
- * - The operating system's file lock keeps a second opener out and goes away with its process, however that ends.
+ * - The operating system's file lock keeps other processes out and goes away with its process, however that ends; within the process, the
+ *   claim of storage-folder.ts does.
  * - A row that rotted on the disk is never returned: `ERR_RECORD_CORRUPT` names its key, and once the caller overwrites it the damaged
  *   bytes are kept aside in the same folder.
  * - After a failed write the engine is closed and opened again before anything else is written: what a failed flush left behind
@@ -24,7 +25,7 @@ import { LevelEngine, type StoredRow } from './level-engine.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { decodeRow, valueBytesOf } from './row-checksum.ts'
 import { RowSizes } from './row-sizes.ts'
-import { claimFolder } from './storage-folder.ts'
+import { claimFolder, type FolderClaim } from './storage-folder.ts'
 
 /** Reads of more keys than this wait for a thread instead of holding up the event loop. */
 const SYNCHRONOUS_KEYS_MAX = 64
@@ -63,7 +64,7 @@ class FilesystemStorage implements Storage {
   readonly #damaged = new Map<string, Uint8Array>()
   readonly #sizes = new RowSizes()
   readonly #reads = new Set<Promise<unknown>>()
-  #folder: string
+  #claim: FolderClaim | undefined
   #engine: LevelEngine | undefined
   #opening: Promise<LevelEngine> | undefined
   /** True after a failed write, until the engine was opened again. */
@@ -75,7 +76,6 @@ class FilesystemStorage implements Storage {
 
   constructor(location: string, options: FilesystemStorageOptions) {
     this.#location = location
-    this.#folder = location
     this.#bytesMax = options.bytesMax
     this.#reserveBytes = options.reserveBytes ?? diskReserveBytesDefault
     this.#lifecycle = new Lifecycle(location)
@@ -84,10 +84,11 @@ class FilesystemStorage implements Storage {
   async open(): Promise<void> {
     await this.#lifecycle.open(async () => {
       try {
-        this.#folder = await claimFolder(this.#location)
+        this.#claim = await claimFolder(this.#location)
         this.#recovered = 0
         await this.#healthyEngine()
       } catch (error) {
+        this.#unclaim()
         throw filesystemError(error, 'open', this.#location)
       }
     })
@@ -97,6 +98,7 @@ class FilesystemStorage implements Storage {
     await this.#lifecycle.close(async () => {
       await this.#commits.drained()
       await this.#closeEngine()
+      this.#unclaim()
       this.#damaged.clear()
     })
   }
@@ -141,6 +143,15 @@ class FilesystemStorage implements Storage {
 
   status(): StorageStatus {
     return { location: this.#location, persistent: true, bytes: this.#bytes, bytesMax: this.#bytesMax, recovered: this.#recovered }
+  }
+
+  get #path(): string {
+    return this.#claim?.path ?? this.#location
+  }
+
+  #unclaim(): void {
+    this.#claim?.release()
+    this.#claim = undefined
   }
 
   /** Runs `work` while the engine stays open, and gives its errors their types. */
@@ -213,7 +224,7 @@ class FilesystemStorage implements Storage {
 
   async #checkRoom(): Promise<void> {
     if (this.#hasRoom && this.#bytesUntilRoomCheck > 0) return
-    const { bavail, bsize } = await statfs(this.#folder)
+    const { bavail, bsize } = await statfs(this.#path)
     this.#hasRoom = bavail * bsize >= this.#reserveBytes
     this.#bytesUntilRoomCheck = ROOM_CHECK_BYTES
   }
@@ -230,7 +241,7 @@ class FilesystemStorage implements Storage {
   async #openEngine(): Promise<LevelEngine> {
     await this.#closeEngine()
     this.#sizes.clear()
-    const engine = await LevelEngine.open(this.#folder)
+    const engine = await LevelEngine.open(this.#path)
     try {
       this.#bytes = engine.total()
     } catch (error) {

@@ -5,7 +5,7 @@
  * After a failed write its log may end in half a record, behind which later records would be unreadable: an engine that failed once
  * must be closed and opened again before the next write, which this file's user does.
  */
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClassicLevel } from 'classic-level'
 import { StoreError } from '../core/errors.ts'
@@ -17,6 +17,9 @@ import { decodeRow, encodeRow, valueBytesOf } from './row-checksum.ts'
 const Space = { meta: 0, row: 1, damaged: 2 } as const
 const TOTAL_KEY = Uint8Array.of(Space.meta, 1)
 const ROWS_FOLDER = 'rows'
+/** Where LevelDB notes what it did since it was opened, and what it did before. */
+const DIARY = 'LOG'
+const DIARIES = [DIARY, 'LOG.old']
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>
 
@@ -48,8 +51,14 @@ export class LevelEngine {
     const { ClassicLevel: Constructor } = await loadEngine()
     // Uncompressed, so that a flipped bit damages one row, which its checksum finds, and not a whole block.
     const level: Level = new Constructor(path, { keyEncoding: 'view', valueEncoding: 'view', compression: false })
+    const before = await diaryNumber(join(path, DIARY))
     await level.open()
-    return new LevelEngine(level, await droppedStretches(path))
+    try {
+      return new LevelEngine(level, await droppedStretches(path, before))
+    } catch (error) {
+      await level.close()
+      throw error
+    }
   }
 
   /** Accounted bytes as of the last commit. */
@@ -130,10 +139,24 @@ async function loadEngine(): Promise<typeof import('classic-level')> {
   }
 }
 
-/** LevelDB leaves unreadable stretches of its log out and says so in its diary only. */
-async function droppedStretches(path: string): Promise<number> {
-  const diary = await readFile(join(path, 'LOG'), 'latin1')
-  return diary.match(/: dropping \d+ bytes; /g)?.length ?? 0
+/**
+ * LevelDB leaves unreadable stretches of its log out and says so in its diary only. Another process that tries to open the database, and is
+ * turned away, renames the diary all the same; so it is looked for under both names. `before` is the file number of the last run's.
+ */
+async function droppedStretches(path: string, before: bigint | undefined): Promise<number> {
+  let dropped = 0
+  for (const file of DIARIES.map(name => join(path, name))) {
+    if ((await diaryNumber(file)) === before) continue
+    const diary = await readFile(file, 'latin1').catch(() => '')
+    dropped += diary.match(/: dropping \d+ bytes; /g)?.length ?? 0
+  }
+  return dropped
+}
+
+/** File number of a diary, or `undefined` where there is none. */
+async function diaryNumber(file: string): Promise<bigint | undefined> {
+  const found = await stat(file, { bigint: true }).catch(() => undefined)
+  return found?.ino
 }
 
 /** The engine hands out Buffers, whose `slice` is not a copy as that of other byte arrays is. */

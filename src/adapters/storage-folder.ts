@@ -3,10 +3,15 @@
  *
  * The file `FORMAT` is written first and read before anything else is touched, so a folder of a newer format, or one that holds
  * something else, is left exactly as it was found.
+ *
+ * The engine's file lock keeps other processes out, and only them: POSIX gives a process's lock on a file up as soon as the process closes
+ * any descriptor of it, as a second opener that is turned away by the engine does. So within the process a second opener is turned away
+ * here, before the engine is touched. Worker threads do not see each other's claims: one storage belongs to one thread.
  */
-import { mkdir, open, readFile, readdir, realpath, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, readdir, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StoreError } from '../core/errors.ts'
+import { lockedError } from './lifecycle.ts'
 
 /** Format of the folder's contents that this code writes and reads. */
 const FORMAT_VERSION = 1
@@ -16,15 +21,38 @@ const FORMAT_FILE = 'FORMAT'
 const FORMAT_DRAFT = 'FORMAT.draft'
 let drafts = 0
 
-/** Creates `folder` or recognises it as a storage, and returns its one true path. */
-export async function claimFolder(folder: string): Promise<string> {
+/** Folders in use by storages of this process, by device and file number: two spellings of one folder are one folder. */
+const claimed = new Set<string>()
+
+/** A folder that nobody else in this process may open until it is released. */
+export interface FolderClaim {
+  /** The folder's one true path. */
+  readonly path: string
+  release(): void
+}
+
+/**
+ * Creates `folder` or recognises it as a storage, and claims it.
+ *
+ * @throws `ERR_STORE_LOCKED` while another storage of this process has it, `ERR_STORE_VERSION`, `ERR_CONFIG`, `ERR_RECORD_CORRUPT`
+ */
+export async function claimFolder(folder: string): Promise<FolderClaim> {
   await mkdir(folder, { recursive: true })
-  // Two spellings of one folder must not pass for two folders: the engine's lock goes by name within a process.
   const path = await realpath(folder)
-  const isNew = (await readFormat(path)) === undefined && (await isUnclaimed(path))
-  if (isNew) await writeFormat(path)
-  checkFormat(path, (await readFormat(path)) ?? '')
-  return path
+  const { dev, ino } = await stat(path, { bigint: true })
+  const identity = `${dev}:${ino}`
+  if (claimed.has(identity)) throw lockedError(folder, 'this process has it open')
+  claimed.add(identity)
+  const release = (): void => void claimed.delete(identity)
+  try {
+    const isNew = (await readFormat(path)) === undefined && (await isUnclaimed(path))
+    if (isNew) await writeFormat(path)
+    checkFormat(path, (await readFormat(path)) ?? '')
+    return { path, release }
+  } catch (error) {
+    release()
+    throw error
+  }
 }
 
 async function readFormat(path: string): Promise<string | undefined> {

@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -96,15 +98,44 @@ describe('a folder has one opener', () => {
     await storage.close()
   })
 
-  test('of openers that race for a new folder at most one gets it, the others may try again, and it is whole afterwards', async () => {
-    const openers = Array.from({ length: 8 }, () => filesystemStorage(folder))
-    const results = await Promise.allSettled(openers.map(opener => opener.open()))
-    expect(results.filter(result => result.status === 'fulfilled').length).toBeLessThanOrEqual(1)
-    for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'ERR_STORE_LOCKED' })
-    await Promise.all(openers.map(opener => opener.close()))
-    const again = filesystemStorage(folder)
-    await again.open()
-    await again.close()
+  test('of openers that race for a new folder exactly one gets it, and it is whole afterwards', async () => {
+    for (let round = 0; round < 20; round++) {
+      const raced = join(place, `race-${round}`)
+      const openers = Array.from({ length: 8 }, () => filesystemStorage(raced))
+      const results = await Promise.allSettled(openers.map(opener => opener.open()))
+      const winner = results.findIndex(result => result.status === 'fulfilled')
+      expect(results.filter(result => result.status === 'fulfilled')).toHaveLength(1)
+      for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'ERR_STORE_LOCKED' })
+      await openers[winner]?.write([put('row', 'value')])
+      await Promise.all(openers.map(opener => opener.close()))
+      const again = await opened(raced)
+      expect(await collect(again, ALL)).toEqual(['row=value'])
+      await again.close()
+    }
+  })
+
+  test('of processes that race for a new folder exactly one gets it', async () => {
+    const openers = Array.from({ length: 4 }, () => openerProcess(folder))
+    const answers = await Promise.all(openers.map(opener => opener.answer))
+    expect(answers.toSorted()).toEqual(['ERR_STORE_LOCKED', 'ERR_STORE_LOCKED', 'ERR_STORE_LOCKED', 'opened'])
+    await Promise.all(openers.map(opener => opener.end()))
+  })
+
+  test('an opener that was turned away does not open the folder to other processes', async () => {
+    const storage = await opened()
+    expect(await errorOf(opened())).toMatchObject({ code: 'ERR_STORE_LOCKED' })
+    const other = openerProcess(folder)
+    expect(await other.answer).toBe('ERR_STORE_LOCKED')
+    await other.end()
+    await storage.close()
+  })
+
+  test('a folder is free again after an open that failed', async () => {
+    await (await opened()).close()
+    await writeFile(join(folder, 'FORMAT'), 'dynamesh storage format 7\nneeds dynamesh >= 4.2.0\n')
+    expect(await errorOf(opened())).toMatchObject({ code: 'ERR_STORE_VERSION' })
+    await writeFile(join(folder, 'FORMAT'), 'dynamesh storage format 1\nneeds dynamesh >= 0.1.0\n')
+    await (await opened()).close()
   })
 })
 
@@ -217,6 +248,21 @@ describe('damage on the disk', () => {
     await damaged.close()
   })
 })
+
+/** Another process that opens the folder, and keeps it open until it is told to end. */
+function openerProcess(path: string): { readonly answer: Promise<string>; end(): Promise<void> } {
+  const script = fileURLToPath(new URL('folder-opener.ts', import.meta.url))
+  const child = spawn(process.execPath, [script, path], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit')
+  const answer = once(createInterface({ input: child.stdout }), 'line').then(([line]) => String(line))
+  return {
+    answer,
+    end: async () => {
+      child.stdin.end()
+      await ended
+    }
+  }
+}
 
 async function readOrError(storage: Storage, key: string): Promise<string | undefined> {
   try {
