@@ -71,8 +71,8 @@ const steps: readonly Step[] = [
   tool('typecheck', 'npm', 'run', '--silent', 'typecheck'),
   tool('unused', 'knip'),
   tool('build', 'npm', 'run', '--silent', 'build'),
-  project('nodejs'),
   browser,
+  project('nodejs'),
   project('chromium'),
   project('package'),
   project('e2e')
