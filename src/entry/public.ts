@@ -23,6 +23,7 @@ export type {
   RequestOptions,
   RingInfo,
   SiblingInfo,
+  UpdateChange,
   UpdateOptions,
   ValueInput,
   WatchChange

@@ -82,6 +82,9 @@ export interface DeleteOptions extends PutOptions {
 
 export interface UpdateOptions extends GetOptions, PutOptions {}
 
+/** Makes the new value of a key of its concurrent values; `siblings` says who wrote each and when, deletes included. */
+export type UpdateChange = (values: readonly Uint8Array[], siblings: readonly SiblingInfo[]) => ValueInput | undefined
+
 /** One of the concurrent values of a key. */
 export interface SiblingInfo {
   /** The value, or `undefined` for a delete that is concurrent with a value. */
@@ -94,6 +97,8 @@ export interface SiblingInfo {
   readonly writerReplica: string
   /** When it was written by the coordinator's clock: milliseconds since 1970. For people; it decides nothing. */
   readonly wallTimeMs: number
+  /** The same as a hybrid logical time, in 1/1024 ms: what `'last-write-wins'` compares. */
+  readonly hybridTime: number
   /** The write event, `actor:counter`. */
   readonly dot: string
 }
@@ -257,8 +262,11 @@ export interface Codec<Value> {
 
 export interface CollectionOptions<Value> {
   readonly codec: Codec<Value>
-  /** Makes one value of several siblings: must not depend on their order. */
-  readonly merge: (values: readonly Value[]) => Value
+  /**
+   * Makes one value of several siblings: must not depend on their order. `'last-write-wins'` takes the one with the latest hybrid time, and
+   * loses what was written at the same time.
+   */
+  readonly merge: ((values: readonly Value[]) => Value) | 'last-write-wins'
 }
 
 /** Typed access to the keys `name:id`. */
@@ -288,7 +296,7 @@ export interface Peer {
    * Reads, gives the values to `change`, writes its answer; an answer of `undefined` deletes. Repeated, with the answer among the values, while
    * another write comes in between: `change` must be able to take its own answer (add to a set, not to a number).
    */
-  update(key: KeyInput, change: (values: readonly Uint8Array[]) => ValueInput | undefined, options?: UpdateOptions): Promise<PutResult>
+  update(key: KeyInput, change: UpdateChange, options?: UpdateOptions): Promise<PutResult>
   delete(key: KeyInput, context: ContextInput, options?: DeleteOptions): Promise<DeleteResult>
   /** The key's siblings now and after every change that this peer learns of. */
   watch(key: KeyInput, options?: { readonly signal?: AbortSignal }): AsyncIterable<WatchChange>

@@ -1,6 +1,10 @@
-/** Typed access to the keys `name:id` of a peer: bytes become values, siblings become one by the application's own merge. */
+/**
+ * Typed access to the keys `name:id` of a peer: bytes become values, siblings become one by the application's own merge, or by
+ * last-write-wins where the application asks for it.
+ */
 import { StoreError } from '../core/errors.ts'
-import type { Codec, Collection, CollectionOptions, Peer } from './api.ts'
+import type { Codec, Collection, CollectionOptions, Peer, SiblingInfo } from './api.ts'
+import { lastWritten } from './last-write-wins.ts'
 import { OptionReader } from './option-reader.ts'
 import { kindOf } from './text.ts'
 
@@ -12,11 +16,7 @@ import { kindOf } from './text.ts'
 export function collectionOf<Value>(peer: Peer, name: string, options: CollectionOptions<Value>): Collection<Value> {
   const { codec, merge } = checkOptions(name, options)
   const keyOf = (id: unknown): string => `${name}:${checkedId(id)}`
-  const decoded = (bytes: readonly Uint8Array[]): Value[] => bytes.map(each => codec.decode(each))
-  const typed = <Read extends { readonly values: readonly Uint8Array[]; readonly context: Uint8Array }>(read: Read): Typed<Value> => {
-    const values = decoded(read.values)
-    return { value: mergedValue(values, merge), values, context: read.context }
-  }
+  const typed = ({ siblings, context }: Read): Typed<Value> => ({ ...decoded(siblings, codec, merge), context })
   return {
     get: async (id, request) => typed(await peer.get(keyOf(id), request)),
     put: async (id, context, value, request) => peer.put(keyOf(id), context, codec.encode(value), request),
@@ -25,7 +25,7 @@ export function collectionOf<Value>(peer: Peer, name: string, options: Collectio
         throw new StoreError('ERR_OPTIONS', `update needs a function that makes the new value of the old one, got ${kindOf(change)}.`)
       return peer.update(
         keyOf(id),
-        onceOnly(codec, bytes => mergedValue(decoded(bytes), merge), change),
+        onceOnly(codec, siblings => decoded(siblings, codec, merge).value, change),
         request
       )
     },
@@ -34,9 +34,17 @@ export function collectionOf<Value>(peer: Peer, name: string, options: Collectio
   }
 }
 
-interface Typed<Value> {
+interface Read {
+  readonly siblings: readonly SiblingInfo[]
+  readonly context: Uint8Array
+}
+
+interface Decoded<Value> {
   readonly value: Value | undefined
   readonly values: readonly Value[]
+}
+
+interface Typed<Value> extends Decoded<Value> {
   readonly context: Uint8Array
 }
 
@@ -46,12 +54,12 @@ interface Typed<Value> {
  */
 function onceOnly<Value>(
   codec: Codec<Value>,
-  merged: (bytes: readonly Uint8Array[]) => Value | undefined,
+  merged: (siblings: readonly SiblingInfo[]) => Value | undefined,
   change: (value: Value | undefined) => Value
-): (values: readonly Uint8Array[]) => Uint8Array | undefined {
+): (values: readonly Uint8Array[], siblings: readonly SiblingInfo[]) => Uint8Array | undefined {
   let isChanged = false
-  return bytes => {
-    const value = merged(bytes)
+  return (_values, siblings) => {
+    const value = merged(siblings)
     if (isChanged) return value === undefined ? undefined : codec.encode(value)
     isChanged = true
     return codec.encode(change(value))
@@ -72,15 +80,25 @@ function checkOptions<Value>(name: unknown, options: CollectionOptions<Value>): 
     )
   }
   const merge = reader.get('merge')
-  if (typeof merge !== 'function') reader.problem('ERR_OPTIONS', 'merge must be a function that makes one value of several')
+  if (typeof merge !== 'function' && merge !== 'last-write-wins') {
+    reader.problem(
+      'ERR_OPTIONS',
+      "merge must be a function that makes one value of several, or 'last-write-wins', which loses what is written at the same time"
+    )
+  }
   const codec = reader.parts<Codec<Value>>('codec', ['encode', 'decode'])
   if (codec === undefined) reader.problem('ERR_OPTIONS', 'codec must have encode and decode, e.g. json()')
   reader.finish()
   return { codec: codec as Codec<Value>, merge: merge as CollectionOptions<Value>['merge'] }
 }
 
-function mergedValue<Value>(values: readonly Value[], merge: (values: readonly Value[]) => Value): Value | undefined {
-  return values.length > 1 ? merge(values) : values[0]
+/** The values of all siblings, and the one that `merge` makes of them: none where a delete was written last and the last write wins. */
+function decoded<Value>(siblings: readonly SiblingInfo[], codec: Codec<Value>, merge: CollectionOptions<Value>['merge']): Decoded<Value> {
+  const live = siblings.filter(({ value }) => value !== undefined)
+  const values = live.map(({ value }) => codec.decode(value as Uint8Array))
+  if (merge !== 'last-write-wins') return { value: values.length > 1 ? merge(values) : values[0], values }
+  const last = lastWritten(siblings)
+  return { value: last === undefined ? undefined : values[live.indexOf(last)], values }
 }
 
 async function* mapAsync<From, To>(source: AsyncIterable<From>, map: (from: From) => To): AsyncGenerator<To, void, undefined> {

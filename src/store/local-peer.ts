@@ -25,6 +25,7 @@ import type {
   PutOptions,
   PutResult,
   RingInfo,
+  UpdateChange,
   UpdateOptions,
   ValueInput,
   WatchChange
@@ -92,7 +93,7 @@ export class LocalPeer implements Peer {
     return this.#requests.delete(key, context, options)
   }
 
-  update(key: KeyInput, change: (values: readonly Uint8Array[]) => ValueInput | undefined, options?: UpdateOptions): Promise<PutResult> {
+  update(key: KeyInput, change: UpdateChange, options?: UpdateOptions): Promise<PutResult> {
     return this.#requests.update(key, change, options)
   }
 

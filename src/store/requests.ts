@@ -22,6 +22,7 @@ import type {
   KeyInput,
   PutOptions,
   PutResult,
+  UpdateChange,
   UpdateOptions,
   ValueInput,
   WatchChange
@@ -94,11 +95,7 @@ export class Requests {
     }
   }
 
-  async update(
-    key: KeyInput,
-    change: (values: readonly Uint8Array[]) => ValueInput | undefined,
-    options: UpdateOptions | undefined
-  ): Promise<PutResult> {
+  async update(key: KeyInput, change: UpdateChange, options: UpdateOptions | undefined): Promise<PutResult> {
     const bytes = keyBytes(key)
     if (typeof change !== 'function')
       throw new StoreError('ERR_OPTIONS', `update needs a function that makes the new value of the old ones, got ${kindOf(change)}.`)
@@ -141,14 +138,11 @@ export class Requests {
     return { existed: true, context }
   }
 
-  async #update(
-    key: Uint8Array,
-    change: (values: readonly Uint8Array[]) => ValueInput | undefined,
-    request: CheckedRequestOptions
-  ): Promise<PutResult> {
+  async #update(key: Uint8Array, change: UpdateChange, request: CheckedRequestOptions): Promise<PutResult> {
     for (let round = 1; ; round++) {
       const outcome = await this.#get(key, request)
-      const changed = change(this.#read(key, outcome).values)
+      const { values, siblings } = this.#read(key, outcome)
+      const changed = change(values, siblings)
       const stored = changed === undefined ? undefined : valueBytes(changed)
       const once = round === 1 ? request : { ...request, requestId: undefined }
       const { context } = outcome.record

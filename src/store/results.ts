@@ -26,6 +26,7 @@ function siblingInfo({ dot, request, value, wallTime }: Sibling, view: Membershi
     writer: view.ofReplica(writerReplica)?.peerId,
     writerReplica,
     wallTimeMs: wallTimeMs(wallTime),
+    hybridTime: wallTime,
     dot: formatDot(dot)
   }
 }

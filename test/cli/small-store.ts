@@ -96,6 +96,7 @@ export class SmallStore {
       writer: WRITER,
       writerReplica: '0123456789abcdef',
       wallTimeMs: 1_700_000_000_000,
+      hybridTime: 1_700_000_000_000 * 1024,
       dot
     }
     this.#records.set(toHex(key), [...this.#siblings(key).filter(other => !covered.includes(other.dot)), sibling])

@@ -74,6 +74,52 @@ describe('a collection', () => {
     await changes.return?.()
   })
 
+  test("with 'last-write-wins' a read shows the value written last, whatever the order, and keeps all until the next write", async () => {
+    const peer = await startPeer()
+    const settings = peer.collection('settings', { codec: json<string>(), merge: 'last-write-wins' })
+    await settings.put('theme', undefined, 'dark')
+    for (const theme of ['light', 'blue', 'amber']) {
+      await settings.put('theme', undefined, theme)
+      expect((await settings.get('theme')).value).toBe(theme)
+    }
+    expect((await settings.get('theme')).values.toSorted()).toEqual(['amber', 'blue', 'dark', 'light'])
+    await settings.update('theme', theme => `${theme} and grey`)
+    expect((await settings.get('theme')).values).toEqual(['amber and grey'])
+  })
+
+  test("with 'last-write-wins' a delete that was written last wins over a value", async () => {
+    const peer = await startPeer()
+    const settings = peer.collection('settings', { codec: json<string>(), merge: 'last-write-wins' })
+    const { context } = await settings.put('theme', undefined, 'dark')
+    await settings.put('theme', undefined, 'light')
+    await settings.delete('theme', context)
+    expect(await settings.get('theme')).toMatchObject({ value: undefined, values: ['light'] })
+    const seen: (string | undefined)[] = []
+    await settings.update('theme', theme => {
+      seen.push(theme)
+      return 'new'
+    })
+    expect(seen).toEqual([undefined])
+    expect((await settings.get('theme')).values).toEqual(['new'])
+  })
+
+  test("with 'last-write-wins' one of two writes made apart is lost, the same one on both peers", async () => {
+    const [first, second] = await startCluster(2)
+    if (first === undefined || second === undefined) throw new Error('no cluster')
+    const settingsOf = (peer: Peer): Collection<string> => peer.collection('settings', { codec: json<string>(), merge: 'last-write-wins' })
+    first.cutNetwork(true)
+    await Promise.all([until(first, () => reachableMembers(first) === 1), until(second, () => reachableMembers(second) === 1)])
+    await settingsOf(first).update('theme', () => 'dark', { r: 1, w: 1 })
+    await settingsOf(second).update('theme', () => 'light', { r: 1, w: 1 })
+    first.cutNetwork(false)
+    await Promise.all([first, second].map(peer => until(peer, () => reachableMembers(peer) === 2 && peer.status().hints.length === 0)))
+    const [one, other] = [await settingsOf(first).get('theme', { r: 2 }), await settingsOf(second).get('theme', { r: 2 })]
+    expect(one.values).toHaveLength(2)
+    expect(other.value).toBe(one.value)
+    await settingsOf(first).update('theme', theme => theme ?? 'none')
+    expect((await settingsOf(second).get('theme', { r: 2 })).values).toEqual([one.value])
+  })
+
   test('a value that something else wrote is an error of its own, and the bytes can still be read', async () => {
     const peer = await startPeer()
     await peer.put('cart:1', undefined, 'not JSON')
@@ -86,6 +132,7 @@ describe('a collection', () => {
     ['a name with a colon, which another collection could share keys with', 'a:b', {}],
     ['a name that is no text', 7, {}],
     ['no merge', 'cart', { merge: undefined }],
+    ['a merge of an unknown name', 'cart', { merge: 'first-write-wins' }],
     ['no codec', 'cart', { codec: undefined }],
     ['a codec that only encodes', 'cart', { codec: { encode: () => new Uint8Array(0) } }],
     ['an unknown option', 'cart', { codecs: json() }]

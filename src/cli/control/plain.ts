@@ -53,8 +53,8 @@ export function encodeGetResult(result: GetResult): Uint8Array {
   return encodeFrame(head, ...result.siblings.flatMap(sibling => (sibling.value === undefined ? [] : [sibling.value])))
 }
 
-function plainSibling({ value, writer, writerReplica, wallTimeMs, dot }: SiblingInfo): PlainSibling {
-  return { bytes: value?.length ?? null, writer, writerReplica, wallTimeMs, dot }
+function plainSibling({ value, writer, writerReplica, wallTimeMs, hybridTime, dot }: SiblingInfo): PlainSibling {
+  return { bytes: value?.length ?? null, writer, writerReplica, wallTimeMs, hybridTime, dot }
 }
 
 export function decodeGetResult(frame: Uint8Array): GetResult {
