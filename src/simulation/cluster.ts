@@ -23,7 +23,7 @@ import { peerName } from './simulated-identity.ts'
 import { goodNetwork, SimulatedNetwork, type NetworkQuality } from './simulated-network.ts'
 import type { CallOutcome, PeerObserver, PeerProfile } from './peer-life.ts'
 import { SimulatedPeer } from './simulated-peer.ts'
-import { SimulatedStorage, type DiskDelays } from './simulated-storage.ts'
+import { SimulatedStorage, type DiskDelays, type Unsynced } from './simulated-storage.ts'
 import { describeEvent, describeMessage, Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -148,7 +148,7 @@ export class Cluster {
     this.peer(peer).start()
   }
 
-  crash(peer: PeerId, unsynced: 'lost' | 'kept' | 'some' = 'some'): void {
+  crash(peer: PeerId, unsynced: Unsynced = 'some'): void {
     this.peer(peer).crash(unsynced)
   }
 

@@ -16,7 +16,7 @@ import type { RingPeer } from '../protocol/ring-peer.ts'
 import { createRingPeer, type CallOutcome, type Life, type SimulatedPeerParts } from './peer-life.ts'
 import { simulatedVerifier } from './simulated-identity.ts'
 import type { Endpoint } from './simulated-network.ts'
-import type { SimulatedStorage, StorageAnswer } from './simulated-storage.ts'
+import type { SimulatedStorage, StorageAnswer, Unsynced } from './simulated-storage.ts'
 import { loadStoredState } from './stored-state.ts'
 
 /** Milliseconds since 1970 at the start of every simulation. */
@@ -84,7 +84,7 @@ export class SimulatedPeer implements Endpoint {
   }
 
   /** Ends at once, as if the power went. */
-  crash(unsynced: 'lost' | 'kept' | 'some' = 'some'): void {
+  crash(unsynced: Unsynced = 'some'): void {
     if (this.#life === undefined) return
     this.#parts.observer.noted(this.peer, 'crashes')
     this.#end(false)
@@ -255,8 +255,9 @@ export class SimulatedPeer implements Endpoint {
         return this.storage.read(
           effect.keys,
           this.#answering(life, (answer, peer, now, effects) => {
-            if (answer.ok) peer.loaded(now, effect.token, answer.value, effects)
-            else peer.failed(now, effect.token, answer.failure, effects)
+            if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
+            if (answer.damaged.length > 0) effects.push({ kind: 'report', event: { type: 'storage-failed', code: 'ERR_RECORD_CORRUPT' } })
+            peer.loaded(now, effect.token, answer.value, effects)
           })
         )
       case 'scan':

@@ -2,18 +2,29 @@
  * A peer's disk under virtual time. It keeps the contract of the storage port, and its faults are those that the contract allows: slow,
  * failing once or for ever, full, and at a crash the writes that were not acknowledged are lost, or kept, from some point on.
  *
- * What was acknowledged is never lost by a crash. Losing it takes {@link SimulatedStorage.wipe} or {@link SimulatedStorage.restore}.
+ * Three faults take what was acknowledged: rows that become unreadable ({@link SimulatedStorage.flip}, and the row of a write that a crash has
+ * torn), all of it ({@link SimulatedStorage.wipe}), and what came after a moment ({@link SimulatedStorage.restore}). An unreadable row is never
+ * answered: reads and scans name it among the damaged ones, as a storage does whose checksums found it, until it is written again.
  */
 import { compareBytes, toMapKey } from '../core/bytes.ts'
 import type { Prng } from '../core/prng.ts'
 import type { BatchOperation, ScannedRow, StorageFailure } from '../protocol/effect.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
-/** What a finished operation answers. */
-export type StorageAnswer<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly failure: StorageFailure }
+/** What a finished operation answers. `damaged` are the keys of rows that it found unreadable and left out. */
+export type StorageAnswer<Value> =
+  | { readonly ok: true; readonly value: Value; readonly damaged: readonly Uint8Array[] }
+  | { readonly ok: false; readonly failure: StorageFailure }
+
+/** What a crash leaves of the writes that were not acknowledged; see {@link SimulatedStorage.crash}. */
+export type Unsynced = 'lost' | 'kept' | 'some' | 'torn'
+
+interface DiskRow extends ScannedRow {
+  readonly isDamaged: boolean
+}
 
 /** All rows at one moment, for {@link SimulatedStorage.restore}. */
-export type StorageSnapshot = ReadonlyMap<string, ScannedRow>
+export type StorageSnapshot = ReadonlyMap<string, DiskRow>
 
 interface PendingWrite {
   readonly batch: readonly BatchOperation[]
@@ -28,7 +39,7 @@ export class SimulatedStorage {
   readonly #time: VirtualTime
   readonly #random: Prng
   readonly #delays: DiskDelays
-  #rows = new Map<string, ScannedRow>()
+  #rows = new Map<string, DiskRow>()
   #pending: PendingWrite[] = []
   #generation = 0
   #lastWriteAtMs = 0
@@ -50,7 +61,7 @@ export class SimulatedStorage {
   read(keys: readonly Uint8Array[], done: (answer: StorageAnswer<readonly (Uint8Array | undefined)[]>) => void): void {
     this.#later(this.#delay(this.#delays.readMs), () => {
       if (this.#fails()) done(FAILED)
-      else done({ ok: true, value: keys.map(key => this.get(key)) })
+      else done({ ok: true, value: keys.map(key => this.get(key)), damaged: keys.filter(key => this.isDamaged(key)) })
     })
   }
 
@@ -62,8 +73,7 @@ export class SimulatedStorage {
   ): void {
     this.#later(this.#delay(this.#delays.readMs), () => {
       if (this.#fails()) return done(FAILED)
-      const rows = this.rows(prefix).filter(row => after === undefined || compareBytes(row.key, after) > 0)
-      done({ ok: true, value: rows.slice(0, limit) })
+      done(this.#page(prefix, after, limit))
     })
   }
 
@@ -82,11 +92,16 @@ export class SimulatedStorage {
     })
   }
 
-  /** What the machine's end leaves: of the writes under way, in order, those before a random one are kept. No operation under way answers. */
-  crash(unsynced: 'lost' | 'kept' | 'some' = 'some'): void {
-    const some = this.#random.below(this.#pending.length + 1)
+  /**
+   * What the machine's end leaves of the writes under way: nothing, all, or in order those before a random one. `torn` leaves those and, of the one
+   * after them, rows that cannot be read, whatever was there before; its other rows are all new or all as they were. No operation
+   * under way answers.
+   */
+  crash(unsynced: Unsynced = 'some'): void {
+    const some = this.#random.below(this.#pending.length + (unsynced === 'torn' ? 0 : 1))
     const kept = unsynced === 'lost' ? 0 : unsynced === 'kept' ? this.#pending.length : some
     for (const { batch } of this.#pending.slice(0, kept)) this.#apply(batch)
+    if (unsynced === 'torn') this.#tear(this.#pending[kept]?.batch ?? [])
     this.#pending = []
     this.#generation += 1
     this.#lastWriteAtMs = 0
@@ -108,17 +123,33 @@ export class SimulatedStorage {
     this.#rows = new Map(snapshot)
   }
 
-  /** A durable row, at once. */
-  get(key: Uint8Array): Uint8Array | undefined {
-    return this.#rows.get(toMapKey(key))?.value
+  /** A bit of a durable row turns: it cannot be read any more, until it is written again. False when there is no such row. */
+  flip(key: Uint8Array): boolean {
+    const mapKey = toMapKey(key)
+    const row = this.#rows.get(mapKey)
+    if (row !== undefined) this.#rows.set(mapKey, { ...row, isDamaged: true })
+    return row !== undefined
   }
 
-  /** Durable rows in order of keys, at once. */
+  /** True for a durable row that cannot be read. */
+  isDamaged(key: Uint8Array): boolean {
+    return this.#rows.get(toMapKey(key))?.isDamaged === true
+  }
+
+  /** A durable row, at once. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const row = this.#rows.get(toMapKey(key))
+    return row?.isDamaged === true ? undefined : row?.value
+  }
+
+  /** Durable rows that can be read, in order of keys, at once. */
   rows(prefix: Uint8Array): readonly ScannedRow[] {
-    const start = toMapKey(prefix)
-    const found: [string, ScannedRow][] = []
-    for (const entry of this.#rows) if (entry[0].startsWith(start)) found.push(entry)
-    return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+    return this.#all(prefix).filter(({ isDamaged }) => !isDamaged)
+  }
+
+  /** Keys of durable rows that cannot be read, in order, at once. */
+  damagedKeys(prefix: Uint8Array): readonly Uint8Array[] {
+    return this.#all(prefix).flatMap(({ key, isDamaged }) => (isDamaged ? [key] : []))
   }
 
   /** Writes behind the peer's back. */
@@ -137,6 +168,38 @@ export class SimulatedStorage {
     return true
   }
 
+  #all(prefix: Uint8Array): readonly DiskRow[] {
+    const start = toMapKey(prefix)
+    const found: [string, DiskRow][] = []
+    for (const entry of this.#rows) if (entry[0].startsWith(start)) found.push(entry)
+    return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+  }
+
+  /** The next rows that can be read; no limit counts the others on the way. */
+  #page(prefix: Uint8Array, after: Uint8Array | undefined, limit: number): StorageAnswer<readonly ScannedRow[]> {
+    const value: ScannedRow[] = []
+    const damaged: Uint8Array[] = []
+    for (const row of this.#all(prefix)) {
+      if (value.length === limit) break
+      if (after !== undefined && compareBytes(row.key, after) <= 0) continue
+      if (row.isDamaged) damaged.push(row.key)
+      else value.push(row)
+    }
+    return { ok: true, value, damaged }
+  }
+
+  /** Of each row that the batch puts one in two, and one at least, is left unreadable. */
+  #tear(batch: readonly BatchOperation[]): void {
+    const isNew = this.#random.below(2) === 0
+    const sure = this.#random.below(Math.max(batch.length, 1))
+    const torn = batch.filter(({ type }, index) => type === 'put' && (index === sure || this.#random.below(2) === 0))
+    if (isNew) this.#apply(batch.filter(operation => !torn.includes(operation)))
+    for (const operation of torn) {
+      this.#change(operation)
+      this.flip(operation.key)
+    }
+  }
+
   #apply(batch: readonly BatchOperation[]): void {
     for (const operation of batch) this.#change(operation)
     if (batch.length > 0) this.onDurable(batch)
@@ -145,7 +208,7 @@ export class SimulatedStorage {
   #change(operation: BatchOperation): void {
     const mapKey = toMapKey(operation.key)
     if (operation.type === 'delete') this.#rows.delete(mapKey)
-    else this.#rows.set(mapKey, { key: operation.key.slice(), value: operation.value.slice() })
+    else this.#rows.set(mapKey, { key: operation.key.slice(), value: operation.value.slice(), isDamaged: false })
   }
 
   #delay(ms: number): number {
@@ -162,4 +225,4 @@ export class SimulatedStorage {
 
 const FAILED = { ok: false, failure: 'failed' } as const
 const FULL = { ok: false, failure: 'full' } as const
-const DONE = { ok: true, value: undefined } as const
+const DONE: StorageAnswer<undefined> = { ok: true, value: undefined, damaged: [] }

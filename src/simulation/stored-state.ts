@@ -29,18 +29,24 @@ export interface StoredState {
 export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random: Prng): StoredState {
   ensureIndexed(storage)
   const view = loadView(storage)
-  const lease = storage.get(epochLeaseKey)
+  const memory = loadMemory(storage)
   const own = view.get(peer)
   return {
-    replica: (textOf(storage.get(replicaIdKey)) ?? makeReplicaId(storage, random)) as ReplicaId,
+    replica: (textOf(memory.replica) ?? makeReplicaId(storage, random)) as ReplicaId,
     view,
-    epochLease: lease === undefined ? 1 : decodeNumber(lease),
-    settledRing: textOf(storage.get(settledRingKey)) ?? '',
+    epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
+    settledRing: textOf(memory.settled) ?? '',
     hintRows: storage.rows(prefixes.hint),
     rows: storage.rows(prefixes.row).length,
     incarnation: own === undefined ? 1 : own.incarnation + 1,
     isNew: own === undefined || own.status === 'joining'
   }
+}
+
+/** What the storage remembers of its own doings; nothing, once a part of it cannot be read. */
+function loadMemory(storage: SimulatedStorage): Partial<Record<'replica' | 'lease' | 'settled', Uint8Array | undefined>> {
+  if ([replicaIdKey, epochLeaseKey, settledRingKey].some(key => storage.isDamaged(key))) return {}
+  return { replica: storage.get(replicaIdKey), lease: storage.get(epochLeaseKey), settled: storage.get(settledRingKey) }
 }
 
 /** A storage without a complete index gets one from its rows. */
