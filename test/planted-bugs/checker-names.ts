@@ -1,0 +1,28 @@
+/** Names the checker that a problem came from, by the form of its text. */
+const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/LOST:/, 'acknowledged write lost'],
+  [/false sibling/, 'false sibling'],
+  [/minted twice, for/, 'dot minted twice'],
+  [/counts a peer twice/, 'peer counted twice'],
+  [/never held it durably/, 'acknowledged without a durable copy'],
+  [/instead of \d+ peers/, 'acknowledged by fewer than W'],
+  [/was answered with w=/, 'another W than asked for'],
+  [/of which its writer was told/, 'write denied, and there'],
+  [/nobody wrote there/, 'value that nobody wrote'],
+  [/the owners of .* differ/, 'owners differ'],
+  [/is no owner of .* and holds it/, 'copy at a non-owner'],
+  [/hints/, 'hints left'],
+  [/views of the members/, 'views differ'],
+  [/rings/, 'rings differ'],
+  [/ is (joining|leaving|left|evicted)$/, 'member not up'],
+  [/not at rest/, 'no rest'],
+  [/never answered/, 'call never answered'],
+  [/did not come up/, 'cluster does not come up'],
+  [/broke:/, 'a peer broke'],
+  [/did not end|process ended/, 'the run does not end']
+]
+
+/** Names of all checkers that `problems` came from, each once. */
+export function checkersOf(problems: readonly string[]): readonly string[] {
+  return [...new Set(problems.map(problem => checkers.find(([pattern]) => pattern.test(problem))?.[1] ?? problem))]
+}
