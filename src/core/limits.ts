@@ -49,6 +49,8 @@ export const replicasMax = 16
 export const walksCachedMax = 2048
 /** Requests of this peer's own callers that may be in flight; past it a call fails at once with `ERR_OVERLOADED`. */
 export const requestsInFlightMax = 4096
+/** Bytes of keys and values that this peer's own callers may have in flight; past it a write fails at once with `ERR_OVERLOADED`. */
+export const requestBytesInFlightMax: number = 64 * 1024 * 1024
 /** Requests of one peer that may wait for this replica's storage, this peer's own included; past it they are answered `overloaded`. */
 export const requestsInFlightPerPeerMax: number = requestsInFlightMax
 /** Gets that were answered and still listen for the remaining replies; past it the oldest stops listening, and repairs by what came. */

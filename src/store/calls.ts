@@ -22,6 +22,7 @@ export class Calls {
   readonly #idle: (() => void)[] = []
   readonly #abandon: (call: number) => void
   #operations = 0
+  #bytes = 0
   #last = 0
   #closed = false
 
@@ -33,6 +34,21 @@ export class Calls {
   /** Operations of callers under way: each makes one call after the other, or waits between two. */
   get operations(): number {
     return this.#operations
+  }
+
+  /** Bytes of the writes under way. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Counts the bytes of a write until it has ended. */
+  async carrying<Result>(bytes: number, write: () => Promise<Result>): Promise<Result> {
+    this.#bytes += bytes
+    try {
+      return await write()
+    } finally {
+      this.#bytes -= bytes
+    }
   }
 
   /** An operation begins; {@link ended} must follow. */

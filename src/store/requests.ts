@@ -7,7 +7,7 @@ import { emptyContext, withDot, type CausalContext } from '../core/causal-contex
 import { StoreError } from '../core/errors.ts'
 import { toHex } from '../core/bytes.ts'
 import type { ReplicaId, RequestId } from '../core/identifiers.ts'
-import { requestsInFlightMax } from '../core/limits.ts'
+import { requestBytesInFlightMax, requestsInFlightMax } from '../core/limits.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Random } from '../ports/random.ts'
@@ -156,14 +156,13 @@ export class Requests {
     this.#parts.mustRun()
     const request = checkRequestOptions(this.#parts.options, kind, options)
     if (this.#parts.calls.operations < requestsInFlightMax) return request
+    throw this.#overloaded(`${requestsInFlightMax} requests`, { inFlightMax: requestsInFlightMax })
+  }
+
+  #overloaded(what: string, details: Readonly<Record<string, number>>): StoreError {
     this.#parts.metrics.count('request.overloaded')
-    throw new StoreError(
-      'ERR_OVERLOADED',
-      `This peer has ${requestsInFlightMax} requests in flight, the most it may. Nothing was done; wait for some to finish, then try again.`,
-      {
-        details: { inFlightMax: requestsInFlightMax }
-      }
-    )
+    const message = `This peer has ${what} in flight, the most it may. Nothing was done; wait for some to finish, then try again.`
+    return new StoreError('ERR_OVERLOADED', message, { details })
   }
 
   #get(key: Uint8Array, { r, timeoutMs, sloppy, signal }: CheckedRequestOptions): Promise<GetOutcome> {
@@ -178,11 +177,15 @@ export class Requests {
   async #put(key: Uint8Array, context: CausalContext, value: Uint8Array | undefined, options: CheckedRequestOptions): Promise<PutOutcome> {
     const { calls, driver, ringPeer, metrics } = this.#parts
     const { w, timeoutMs, sloppy, signal } = options
+    const bytes = key.length + (value?.length ?? 0)
+    if (calls.bytes + bytes > requestBytesInFlightMax) {
+      throw this.#overloaded(`${calls.bytes} bytes of writes`, { bytes, bytesInFlightMax: requestBytesInFlightMax })
+    }
     const request = options.requestId ?? this.#nextRequest()
     const put = { key, context, value, request, w, sloppy, timeoutMs }
     metrics.count('put.started')
-    const outcome = (await calls.run({ request, signal }, (call, failed) =>
-      driver.begin((now, effects) => ringPeer.put(now, call, put, effects), failed)
+    const outcome = (await calls.carrying(bytes, () =>
+      calls.run({ request, signal }, (call, failed) => driver.begin((now, effects) => ringPeer.put(now, call, put, effects), failed))
     )) as PutOutcome
     if (outcome.status === 'ok') return outcome
     metrics.count(`put.refused.${outcome.status}`)

@@ -1,7 +1,7 @@
 /** Bad inputs that need more than one call: keys, contexts, limits and peers at their end. The ids are those of the catalogue of bad inputs. */
 import { describe, expect, test } from 'vitest'
 import { crc32 } from '../../src/core/crc32.ts'
-import { requestsInFlightMax, siblingsMax } from '../../src/core/limits.ts'
+import { requestBytesInFlightMax, requestsInFlightMax, siblingsMax, valueBytesMax } from '../../src/core/limits.ts'
 import { json, type StoreError } from '../../src/entry/nodejs.ts'
 import { bytes, errorOf, keyTexts, reachableMembers, startCluster, startPeer, until } from './peers.ts'
 import { nothingEscapes } from './traps.ts'
@@ -162,6 +162,18 @@ describe('limits', () => {
     )
     expect(peer.status().keys).toBe(requestsInFlightMax)
     expect((await peer.put('k99999', undefined, 'v')).siblings).toBe(1)
+  })
+
+  test('B040: of large puts at once no more are taken than fit the bound of bytes, the others are refused at once and can be tried again', async () => {
+    const peer = await startPeer()
+    const value = new Uint8Array(valueBytesMax)
+    const settled = await Promise.allSettled(Array.from({ length: 200 }, (_, index) => peer.put(`k${index}`, undefined, value)))
+    const refused = settled.filter(each => each.status === 'rejected').map(each => each.reason as StoreError)
+    expect(settled.length - refused.length).toBe(Math.floor(requestBytesInFlightMax / (valueBytesMax + 'k00'.length)))
+    for (const error of refused) {
+      expect(error).toMatchObject({ code: 'ERR_OVERLOADED', outcome: 'none', details: { bytesInFlightMax: requestBytesInFlightMax } })
+    }
+    expect((await peer.put('k199', undefined, value)).siblings).toBe(1)
   })
 })
 
