@@ -15,7 +15,19 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const entries = ['core', 'simulation', 'conformance'].map(name => ({ find: `dynamesh/${name}`, replacement: at(`src/entry/${name}.ts`) }))
 const alias = [...entries, { find: /^dynamesh$/, replacement: at('src/entry/browser.ts') }]
 const executablePath = findBrowser()
-const nodejsTests = ['core', 'protocol', 'paper', 'scenarios', 'simulation', 'adapters', 'store', 'cli', 'conformance', 'planted-bugs']
+const nodejsTests = [
+  'core',
+  'protocol',
+  'paper',
+  'experiments',
+  'scenarios',
+  'simulation',
+  'adapters',
+  'store',
+  'cli',
+  'conformance',
+  'planted-bugs'
+]
 
 export default defineConfig({
   root: process.env['VITEST'] === undefined ? at('web') : at('.'),
