@@ -141,7 +141,7 @@ export function printOneKeySet(): void {
         return [
           merge,
           `R=W=${quorum}`,
-          partition ? '{1,2}|{3,4,5}' : 'none',
+          partition ? '{1,2} from {3,4,5}' : 'none',
           `${acknowledged}`,
           `${lost}`,
           asPercent(lost / acknowledged),
