@@ -147,3 +147,13 @@ export const damagedRowsMax = 1024
 export const rowSizesMax = 16_384
 /** Absence after which a member that is not durable is evicted by default (`evictAfterMs`), in milliseconds. */
 export const evictAfterMsDefault = 600_000
+/** Tombstones that owners agree about at a time; the rest waits for the next round. (*wire*) */
+export const reapBatchMax = 256
+/** How long an owner remembers what it reaped, in milliseconds. */
+export const reapedRememberedMs = 600_000
+/** Reaped keys that an owner remembers; the oldest is forgotten first, and an owner that has not reaped it yet may bring its tombstone back for a round. */
+export const reapedRememberedMax = 16_384
+/** Age at which a tombstone that all owners hold is reaped by default (`tombstoneGraceMs`), in milliseconds. */
+export const tombstoneGraceMsDefault: number = 24 * 3_600_000
+/** Least `tombstoneGraceMs`: what is under way must have arrived by then. */
+export const tombstoneGraceMsMin = 60_000

@@ -60,6 +60,8 @@ export type ProtocolEvent =
   | { readonly type: 'repair-sent'; readonly target: PeerId; readonly key: Uint8Array }
   | { readonly type: 'exchange-started'; readonly peer: PeerId; readonly partition: number }
   | { readonly type: 'exchange-finished'; readonly peer: PeerId; readonly partition: number; readonly repaired: number }
+  /** Every owner has deleted the key for longer than the grace: nothing is left of it here. */
+  | { readonly type: 'tombstone-reaped'; readonly key: Uint8Array; readonly record: StoredRecord }
   /** All keys in storage are known. */
   | { readonly type: 'indexed' }
   | { readonly type: 'storage-failed'; readonly code: string }

@@ -64,6 +64,11 @@ export class HintedHandoff {
     return this.#book.has(peer)
   }
 
+  /** True while a hint for `key` waits here. */
+  holds(key: Uint8Array): boolean {
+    return this.#book.holds(key)
+  }
+
   /** True when a hint of `bytes` for `peer` would exceed its bound: the fallback then refuses, it never drops. */
   isFull(peer: PeerId, bytes: number): boolean {
     return this.#book.bytes(peer) + bytes > hintBytesPerTargetMax

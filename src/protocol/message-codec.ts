@@ -9,10 +9,12 @@ import { StoreError } from '../core/errors.ts'
 import { identifierBytes, peerIdBytesMax, type PeerId, type RequestId } from '../core/identifiers.ts'
 import { frameBytesMax, keyBytesMax, messageEntriesMax, replicasMax, timeoutMsMax, valueBytesMax } from '../core/limits.ts'
 import { writeMember } from '../core/member-record.ts'
-import { emptyRecord, type StoredRecord } from '../core/record.ts'
+import type { StoredRecord } from '../core/record.ts'
 import { readContext, readDot, readRecord, writeContext, writeDot, writeRecord } from '../core/record-codec.ts'
 import { readExchange, writeExchange } from './exchange-codec.ts'
-import type { ForwardPut, Handoff, HandoffEntry, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
+import { readEntry, readHandedOff, readHandoff, writeEntry } from './handoff-codec.ts'
+import type { ForwardPut, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
+import { readReap, writeReap } from './reap-codec.ts'
 import { readViewRecords, readViewSummary, writeViewEntry } from './view-codec.ts'
 import { need } from './wire-check.ts'
 
@@ -52,8 +54,14 @@ const FIELDS: { readonly [Type in Message['type']]: number } = {
   'exchange-nodes': 19,
   'exchange-differences': 20,
   'exchange-version': 21,
-  'exchange-wanted': 22
+  'exchange-wanted': 22,
+  'reap-ask': 23,
+  'reap-agreed': 24,
+  'reap-drop': 25,
+  'reap-dropped': 26
 }
+
+const FIELD_MAX = Math.max(...Object.values(FIELDS))
 
 /** Appends `message`, without a length prefix. */
 export function writeMessage(out: Writer, message: Message): void {
@@ -64,7 +72,8 @@ export function writeMessage(out: Writer, message: Message): void {
 export function readMessage(bytes: Uint8Array): Message {
   const reader = new Reader(bytes)
   const field = reader.field()
-  if (field < 1 || field > 22) throw new StoreError('ERR_WIRE_UNSUPPORTED', `The other peer sent a message of unknown type ${field}.`)
+  if (field < 1 || field > FIELD_MAX)
+    throw new StoreError('ERR_WIRE_UNSUPPORTED', `The other peer sent a message of unknown type ${field}.`)
   const message = readBody(field, reader.message(frameBytesMax))
   reader.finish()
   return message
@@ -113,6 +122,11 @@ function writeBody(out: Writer, message: Message): void {
     case 'view-records':
       for (const record of message.records) out.message(1, body => writeMember(body, record))
       return
+    case 'reap-ask':
+    case 'reap-agreed':
+    case 'reap-drop':
+    case 'reap-dropped':
+      return writeReap(out, message)
     default:
       return writeExchange(out, message)
   }
@@ -154,7 +168,7 @@ function readBody(field: number, reader: Reader): Message {
     case 17:
       return { type: field === 16 ? 'transfer-query' : 'transfer-done', ring: readDigest(reader) }
     default:
-      return readExchange(field, reader)
+      return field < 23 ? readExchange(field, reader) : readReap(field, reader)
   }
 }
 
@@ -289,49 +303,6 @@ function readFetch(reader: Reader): Message {
   return { type: 'fetch', id, key }
 }
 
-/** Key and record in the fields `first` and `first + 1`. */
-function writeEntry(out: Writer, first: number, entry: HandoffEntry): void {
-  out.bytes(first, entry.key)
-  out.message(first + 1, body => writeRecord(body, entry.record))
-}
-
-function readEntry(reader: Reader): HandoffEntry {
-  let key: Uint8Array = NO_BYTES
-  let record = emptyRecord
-  for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) key = reader.bytes(keyBytesMax)
-    else if (field === 2) record = readRecord(reader.message(frameBytesMax))
-    else reader.unknown(field)
-  }
-  need(key.length > 0 && record !== emptyRecord, 'a record with its key')
-  return { key, record }
-}
-
-function readHandoff(reader: Reader): Handoff {
-  let id = 0
-  const entries: HandoffEntry[] = []
-  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_TWO)) {
-    if (field === 1) id = reader.uint()
-    else if (field === 2) entries.push(readEntry(reader.message(frameBytesMax)))
-    else reader.unknown(field)
-    need(entries.length <= messageEntriesMax, 'a handoff of bounded size')
-  }
-  need(id > 0 && entries.length > 0, 'a handoff')
-  return { type: 'handoff', id, entries }
-}
-
-function readHandedOff(reader: Reader): Message {
-  let id = 0
-  let stored = 0
-  for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) id = reader.uint()
-    else if (field === 2) stored = reader.uint(messageEntriesMax)
-    else reader.unknown(field)
-  }
-  need(id > 0, 'a handoff result')
-  return { type: 'handed-off', id, stored }
-}
-
 function readId(reader: Reader): number {
   let id = 0
   for (let field = reader.field(); field !== 0; field = reader.field()) {
@@ -381,6 +352,5 @@ function readReplicaStatus(reader: Reader): ReplicaStatus {
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const REPEATED_ONE: readonly number[] = [1]
-const REPEATED_TWO: readonly number[] = [2]
 const REPEATED_FOUR: readonly number[] = [4]
 const REPEATED_PUT_RESULT: readonly number[] = [4, 5]

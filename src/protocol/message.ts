@@ -191,6 +191,29 @@ export interface ExchangeWanted {
 
 export type ExchangeMessage = ExchangeOpen | ExchangeNodes | ExchangeDifferences | ExchangeVersion | ExchangeWanted
 
+/** A tombstone, by the hash of its record. */
+export interface ReapEntry {
+  readonly key: Uint8Array
+  readonly hash: string
+}
+
+/**
+ * About tombstones that are older than the grace. The first owner asks the others whether they hold these very records, and when all agreed orders to
+ * drop them. The answers have those entries to which the answer is yes.
+ */
+interface AboutTombstones<Type extends string> {
+  readonly type: Type
+  readonly id: number
+  readonly ring: string
+  readonly entries: readonly ReapEntry[]
+}
+
+export type ReapMessage =
+  | AboutTombstones<'reap-ask'>
+  | AboutTombstones<'reap-agreed'>
+  | AboutTombstones<'reap-drop'>
+  | AboutTombstones<'reap-dropped'>
+
 export type Message =
   | ForwardPut
   | PutResult
@@ -210,3 +233,4 @@ export type Message =
   | TransferQuery
   | TransferDone
   | ExchangeMessage
+  | ReapMessage

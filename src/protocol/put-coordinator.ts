@@ -248,6 +248,7 @@ export class PutCoordinator {
     coordination.tally = ask(coordination.tally, routing.self)
     return {
       from: put.from,
+      key: put.key,
       request: put.request,
       context: put.context,
       value: put.value,

@@ -22,19 +22,22 @@ import type { EpochLease } from './epoch-lease.ts'
 import type { Instant } from './instant.ts'
 import type { Replica, ReplicaFailure, RowChange, RowOperation } from './replica.ts'
 import type { LocalRow } from './storage-layout.ts'
+import type { Graveyard } from './tombstone-graveyard.ts'
 
 /** What the operations of one peer share. */
 export class ReplicaOperations {
   readonly #replica: Replica
   readonly #lease: EpochLease
   #replicaId: ReplicaId
+  readonly #graveyard: Graveyard
   readonly #keysMax: number
   #hybridTime = 0
 
-  constructor(replica: Replica, lease: EpochLease, replicaId: ReplicaId, keysMax: number = keysMaxDefault) {
+  constructor(replica: Replica, lease: EpochLease, replicaId: ReplicaId, graveyard: Graveyard, keysMax: number = keysMaxDefault) {
     this.#replica = replica
     this.#lease = lease
     this.#replicaId = replicaId
+    this.#graveyard = graveyard
     this.#keysMax = keysMax
   }
 
@@ -62,7 +65,7 @@ export class ReplicaOperations {
   }
 
   #mint(now: Instant, row: LocalRow | undefined, write: Mint, effects: Effect[]): RowChange | 'wait' {
-    const record = row?.record ?? emptyRecord
+    const record = row?.record ?? this.#graveyard.remains(now, write.key) ?? emptyRecord
     const earlier = siblingOf(record, write.request)
     if (row !== undefined && earlier !== undefined) {
       const known = covers(write.context, earlier.dot)
@@ -88,8 +91,11 @@ export class ReplicaOperations {
   }
 
   #merge(now: Instant, row: LocalRow | undefined, merge: Merge, effects: Effect[]): RowChange | 'wait' {
-    const record = row === undefined ? merge.record : mergeRecords(row.record, merge.record)
+    const known = row?.record ?? this.#graveyard.remains(now, merge.key)
+    const record = known === undefined ? merge.record : mergeRecords(known, merge.record)
     if (row !== undefined && record === row.record) return { row, operations: merge.hints(record), then: merge.then }
+    // All that it tells was deleted, and the tombstone reaped.
+    if (row === undefined && record.siblings.length === 0) return { row, operations: [], then: merge.then }
     const epoch = row?.epoch ?? this.#lease.take(effects)
     if (epoch === undefined) return 'wait'
     for (const { wallTime } of merge.record.siblings) this.#hybridTime = observeHybridTime(this.#hybridTime, wallTime, now.wallMs)
@@ -100,6 +106,7 @@ export class ReplicaOperations {
 /** A write to be given a dot. */
 export interface Mint {
   readonly from: PeerId
+  readonly key: Uint8Array
   readonly request: RequestId
   readonly context: CausalContext
   /** `undefined` deletes. */
@@ -116,6 +123,7 @@ export interface Mint {
 /** A record that arrived from another peer. */
 export interface Merge {
   readonly from: PeerId
+  readonly key: Uint8Array
   readonly record: StoredRecord
   /** Hint rows to be written with the record. */
   hints(record: StoredRecord): readonly BatchOperation[]

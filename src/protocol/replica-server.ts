@@ -59,6 +59,7 @@ export class ReplicaServer {
     const { replica, operations, hints } = this.#parts
     const merge = {
       from,
+      key,
       record,
       hints: (merged: typeof record) => hints.store(hintFor, key, merged),
       then: [toReply(from, answer('ok')), ...hintFor.map(target => hintStored(target, key))],
@@ -82,7 +83,7 @@ export class ReplicaServer {
   #repair(now: Instant, from: PeerId, { key, record }: Repair, effects: Effect[]): void {
     const { routing, replica, operations } = this.#parts
     if (!ownersOf(routing, key).includes(routing.self)) return
-    const merge = operations.merge({ from, record, hints: () => [], then: [], fail: () => undefined })
+    const merge = operations.merge({ from, key, record, hints: () => [], then: [], fail: () => undefined })
     replica.change(now, key, merge, effects)
   }
 
@@ -95,6 +96,7 @@ export class ReplicaServer {
       const elsewhere = owners.includes(routing.self) ? [] : owners
       const change = operations.merge({
         from,
+        key,
         record,
         hints: merged => hints.store(elsewhere, key, merged),
         then: [],

@@ -14,6 +14,7 @@ import type { BatchOperation, Effect, ScannedRow, StorageClient, StorageFailure 
 import type { Instant } from './instant.ts'
 import { indexOperation, type KeyIndex } from './key-index.ts'
 import { decodeRow, encodeRow, rowKey, type LocalRow } from './storage-layout.ts'
+import { tombstoneOperations } from './tombstone-index.ts'
 import type { Tokens } from './tokens.ts'
 
 /** Why an operation could not be carried out. */
@@ -95,6 +96,12 @@ export class Replica implements StorageClient {
   /** Keys with changes that are not durable yet. */
   keysUnderWay(): readonly Uint8Array[] {
     return [...this.#slots.values()].flatMap(slot => (slot.writing !== undefined || slot.waiting.length > 0 ? [slot.key] : []))
+  }
+
+  /** True while changes of a key are not durable yet. */
+  isBusy(key: Uint8Array): boolean {
+    const slot = this.#slots.get(toMapKey(key))
+    return slot !== undefined && (slot.writing !== undefined || slot.waiting.length > 0)
   }
 
   /** Reads the key's last durable row. */
@@ -231,7 +238,7 @@ export class Replica implements StorageClient {
       if (value === undefined) return this.#refuse(now, slot, applied, effects)
       batch.push({ type: 'put', key: rowKey(slot.key), value })
     }
-    if (row !== slot.row) batch.push(indexOperation(slot.key, row))
+    if (row !== slot.row) batch.push(indexOperation(slot.key, row), ...tombstoneOperations(slot.key, slot.row, row))
     if (batch.length === 0) {
       effects.push(...then)
       return this.#settled(now, applied, effects)

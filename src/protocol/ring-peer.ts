@@ -25,6 +25,8 @@ import { ReplicaOperations } from './replica-operation.ts'
 import { ReplicaServer } from './replica-server.ts'
 import type { ClusterConfiguration } from './hello.ts'
 import type { Routing } from './routing.ts'
+import { Graveyard } from './tombstone-graveyard.ts'
+import { TombstoneReaper } from './tombstone-reaper.ts'
 import { Tokens } from './tokens.ts'
 import { Transfer } from './transfer.ts'
 
@@ -38,6 +40,8 @@ export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verif
   /** Hint rows found in storage. */
   readonly hintRows: readonly ScannedRow[]
   readonly keysMax?: number
+  /** Age at which a tombstone that all owners hold is reaped. */
+  readonly tombstoneGraceMs: number
 }
 
 export class RingPeer implements Machine, StorageClient, Routing {
@@ -54,6 +58,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #membership: Membership
   readonly #transfer: Transfer
   readonly #antiEntropy: AntiEntropy
+  readonly #reaper: TombstoneReaper
   readonly #indexLoader: IndexLoader
   readonly #lease: EpochLease
   readonly #operations: ReplicaOperations
@@ -74,7 +79,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#indexLoader = new IndexLoader(this.#tokens, index)
     this.#replica = new Replica(this.#tokens, index, (key, isDurable) => this.#hints.written(key, isDurable))
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
-    this.#operations = new ReplicaOperations(this.#replica, this.#lease, own.replica, options.keysMax)
+    const graveyard = new Graveyard()
+    this.#operations = new ReplicaOperations(this.#replica, this.#lease, own.replica, graveyard, options.keysMax)
     const parts = { routing: this, tokens: this.#tokens, replica: this.#replica, operations: this.#operations, detector: this.#detector }
     this.#hints = new HintedHandoff(parts)
     for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
@@ -97,6 +103,13 @@ export class RingPeer implements Machine, StorageClient, Routing {
       random: options.random.fork('anti-entropy'),
       isBusy: peer => this.#transfer.running || this.#hints.has(peer)
     })
+    this.#reaper = new TombstoneReaper({
+      ...parts,
+      hints: this.#hints,
+      graveyard,
+      graceMs: options.tombstoneGraceMs,
+      mayReap: () => this.status === 'up' && !this.#transfer.running
+    })
     this.#membership = new Membership({
       ...options,
       cluster: configuration.cluster,
@@ -115,6 +128,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#transfer.start(now, effects)
     this.#indexLoader.start(effects)
     this.#antiEntropy.start(now)
+    this.#reaper.start(now)
   }
 
   /** A caller's get; its outcome comes as a `settle` effect with the same number. */
@@ -264,6 +278,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
       case 'exchange-version':
       case 'exchange-wanted':
         return this.#antiEntropy.receive(now, from, message, effects)
+      case 'reap-ask':
+      case 'reap-agreed':
+      case 'reap-drop':
+      case 'reap-dropped':
+        return this.#reaper.receive(now, from, message, effects)
       case 'ping':
         effects.push({ kind: 'send', to: from, lane: 'request', message: { type: 'pong', id: message.id } })
         return
@@ -289,6 +308,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       this.#membership,
       this.#transfer,
       this.#antiEntropy,
+      this.#reaper,
       this.#indexLoader
     ]
     return this.#machines

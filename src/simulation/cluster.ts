@@ -12,6 +12,7 @@ import { emptyContext, withDot, type CausalContext } from '../core/causal-contex
 import { decodeUtf8, encodeUtf8 } from '../core/codec.ts'
 import { assert } from '../core/errors.ts'
 import type { PeerId, RequestId } from '../core/identifiers.ts'
+import { tombstoneGraceMsDefault } from '../core/limits.ts'
 import { prng, type Prng } from '../core/prng.ts'
 import { maximalSiblings, type StoredRecord } from '../core/record.ts'
 import type { BatchOperation, GetOutcome, ProtocolEvent, PutOutcome } from '../protocol/effect.ts'
@@ -40,6 +41,8 @@ export interface ClusterOptions {
   readonly disks?: Partial<DiskDelays>
   /** Absence after which a member that is not durable is evicted. @default 600,000 */
   readonly evictAfterMs?: number
+  /** Age at which a tombstone that all owners hold is reaped. @default 86,400,000 */
+  readonly tombstoneGraceMs?: number
   /** Keep a trace. @default true */
   readonly trace?: boolean
   /** What the peers say about themselves, by number. @default weight 1, durable */
@@ -134,9 +137,10 @@ export class Cluster {
     const storage = new SimulatedStorage(this.time, this.random.fork(`disk of ${peer}`), { readMs: 1, writeMs: 3, ...this.#options.disks })
     const { time, network, configuration } = this
     const random = this.random.fork(peer)
-    const evictAfterMs = this.#options.evictAfterMs ?? 600_000
+    const { evictAfterMs = 600_000, tombstoneGraceMs = tombstoneGraceMsDefault } = this.#options
     const entrances = (): readonly PeerId[] => this.peers.filter(other => other !== peer && !this.departed.has(other)).slice(0, 2)
-    const parts = { peer, profile, configuration, time, random, network, storage, observer: this.#watch(), evictAfterMs }
+    const observer = this.#watch()
+    const parts = { peer, profile, configuration, time, random, network, storage, observer, evictAfterMs, tombstoneGraceMs }
     const member = new SimulatedPeer(parts, entrances)
     storage.onDurable = batch => this.observer.becameDurable?.(peer, batch)
     this.#members.set(peer, member)

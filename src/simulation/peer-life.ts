@@ -43,6 +43,7 @@ export interface SimulatedPeerParts {
   readonly storage: SimulatedStorage
   readonly observer: PeerObserver
   readonly evictAfterMs: number
+  readonly tombstoneGraceMs: number
 }
 
 /** How a call ended; `undefined` when its peer ended first. */
@@ -64,7 +65,7 @@ export interface Life {
 
 /** The protocol of a peer that starts; it joins when it is new and has somebody to join by. */
 export function createRingPeer(parts: SimulatedPeerParts, state: StoredState, random: Prng, hasEntrance: boolean): RingPeer {
-  const { peer, configuration, profile, evictAfterMs } = parts
+  const { peer, configuration, profile, evictAfterMs, tombstoneGraceMs } = parts
   const { weight = 1, durable = true, zone, keysMax } = profile
   const status = state.isNew && hasEntrance ? 'joining' : 'up'
   return new RingPeer({
@@ -75,6 +76,7 @@ export function createRingPeer(parts: SimulatedPeerParts, state: StoredState, ra
     own: { incarnation: state.incarnation, status, weight, durable, zone, replica: state.replica },
     view: state.view,
     evictAfterMs,
+    tombstoneGraceMs,
     epochLease: state.epochLease,
     settledRing: state.settledRing,
     hintRows: state.hintRows,

@@ -10,6 +10,7 @@ import type { ScannedRow } from '../protocol/effect.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
 import { indexedKey, indexRowOf } from '../protocol/key-index.ts'
 import { decodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
+import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
 import type { SimulatedStorage } from './simulated-storage.ts'
 
@@ -52,7 +53,8 @@ function loadMemory(storage: SimulatedStorage): Partial<Record<'replica' | 'leas
 /** A storage without a complete index gets one from its rows. */
 function ensureIndexed(storage: SimulatedStorage): void {
   if (storage.get(indexedKey) !== undefined) return
-  for (const row of storage.rows(prefixes.row)) storage.tamper(indexRowOf(row))
+  for (const row of storage.rows(prefixes.row))
+    for (const operation of [indexRowOf(row), ...tombstoneRowsOf(row)]) storage.tamper(operation)
   storage.tamper({ type: 'put', key: indexedKey, value: Uint8Array.of(1) })
 }
 

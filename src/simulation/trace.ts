@@ -71,6 +71,8 @@ export function describeEvent(event: ProtocolEvent): string | undefined {
       return `${keyText(event.key)} is now ${describeRecord(event.record)}`
     case 'key-dropped':
       return `${keyText(event.key)} is dropped`
+    case 'tombstone-reaped':
+      return `${keyText(event.key)} is reaped: ${describeRecord(event.record)}`
     case 'hint-stored':
     case 'hint-delivered':
       return `${event.type} ${keyText(event.key)} for ${event.target}`

@@ -45,6 +45,8 @@ export interface PeerOptions {
   readonly relay?: boolean
   /** Absence in milliseconds after which this peer evicts a member that is not durable (a tab that was closed). @default 600,000 */
   readonly evictAfterMs?: number
+  /** Time in milliseconds after which a delete is forgotten, once all owners hold it. At least 60,000; best the same on all peers. @default 86,400,000 (24 hours) */
+  readonly tombstoneGraceMs?: number
   /** Most bytes to store. @default unlimited under Node.js, 256 MiB in a browser */
   readonly storageBytesMax?: number
   /** Most keys to store. @default 10,000,000 */

@@ -140,7 +140,7 @@ function createRingPeer(
   state: StorageState
 ): RingPeer {
   const identity = platform.identity(state.seed)
-  const { weight, durable, zone, keysMax, evictAfterMs } = options
+  const { weight, durable, zone, keysMax, evictAfterMs, tombstoneGraceMs } = options
   const own = state.view.get(identity.peerId)
   // One that ended while it was joining has not got its keys yet.
   const isNew = own === undefined || own.status === 'joining'
@@ -162,7 +162,8 @@ function createRingPeer(
     settledRing: state.settledRing,
     hintRows: state.hintRows,
     keysMax,
-    evictAfterMs
+    evictAfterMs,
+    tombstoneGraceMs
   })
 }
 
@@ -286,6 +287,8 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
       case 'repair-sent':
         metrics.count('repair.sent')
         return events.emit('repair:sent', { target: event.target, key: event.key.slice() })
+      case 'tombstone-reaped':
+        return metrics.count('tombstone.reaped')
       case 'exchange-started':
         metrics.count('exchange.started')
         return events.emit('exchange:started', { peer: event.peer, partition: event.partition })

@@ -9,6 +9,8 @@ import {
   partitionsMin,
   replicasMax,
   timeoutMsMax,
+  tombstoneGraceMsDefault,
+  tombstoneGraceMsMin,
   weightMax
 } from '../core/limits.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -36,6 +38,7 @@ export interface CheckedPeerOptions {
   readonly storageBytesMax: number | undefined
   readonly keysMax: number
   readonly evictAfterMs: number
+  readonly tombstoneGraceMs: number
   readonly logger: Logger
 }
 
@@ -57,6 +60,7 @@ const PEER_OPTIONS = [
   'storageBytesMax',
   'keysMax',
   'evictAfterMs',
+  'tombstoneGraceMs',
   'logger'
 ] as const
 
@@ -91,6 +95,7 @@ export function checkPeerOptions(platform: Platform, options: unknown): CheckedP
     storageBytesMax: storageBytesOption(reader, defaults.storageBytesMax),
     keysMax: reader.integer('keysMax', keysMaxDefault, 1, Number.MAX_SAFE_INTEGER),
     evictAfterMs: reader.integer('evictAfterMs', evictAfterMsDefault, 1000, Number.MAX_SAFE_INTEGER),
+    tombstoneGraceMs: reader.integer('tombstoneGraceMs', tombstoneGraceMsDefault, tombstoneGraceMsMin, Number.MAX_SAFE_INTEGER),
     logger: loggerOption(reader)
   }
   const { usable, problems } = sortAddresses(platform, checked.join)

@@ -7,6 +7,7 @@ import { scanPageRows } from '../core/limits.ts'
 import type { Storage, StorageOperation } from '../ports/storage.ts'
 import { indexedKey, indexRowOf } from '../protocol/key-index.ts'
 import { prefixes } from '../protocol/storage-layout.ts'
+import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
 import { intactRows } from './intact-rows.ts'
 
 /** Makes sure that every replica row has its index row. */
@@ -18,8 +19,7 @@ export async function ensureIndexed(storage: Storage): Promise<void> {
     await writer.add({ type: 'delete', key: key.slice() })
   await writer.flush()
   for await (const row of intactRows(storage, { prefix: prefixes.row }, ignore)) {
-    const operation = readable(() => indexRowOf(row))
-    if (operation !== undefined) await writer.add(operation)
+    for (const operation of readable(() => [indexRowOf(row), ...tombstoneRowsOf(row)]) ?? []) await writer.add(operation)
   }
   await writer.add({ type: 'put', key: indexedKey, value: Uint8Array.of(1) })
   await writer.flush()

@@ -6,7 +6,7 @@ import type { Dot } from '../../src/core/dot.ts'
 import type { Actor, PeerId, ReplicaId, RequestId } from '../../src/core/identifiers.ts'
 import type { MemberRecord } from '../../src/core/member-record.ts'
 import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/record.ts'
-import type { Message, PutStatus, ReplicaStatus } from '../../src/protocol/message.ts'
+import type { Message, PutStatus, ReapMessage, ReplicaStatus } from '../../src/protocol/message.ts'
 import { writeMessage } from '../../src/protocol/message-codec.ts'
 
 const hex = (bytes: number): fc.Arbitrary<string> =>
@@ -68,6 +68,17 @@ const trieNode = fc.record({
   entries: packed(10)
 })
 
+const reap = <Type extends ReapMessage['type']>(
+  type: Type,
+  least: number
+): fc.Arbitrary<Omit<ReapMessage, 'type'> & { readonly type: Type }> =>
+  fc.record({
+    type: fc.constant(type),
+    id,
+    ring: digest,
+    entries: fc.array(fc.record({ key, hash: digest }), { minLength: least, maxLength: 4 })
+  })
+
 /** Messages by type; the compiler holds that none is missing. */
 export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<Extract<Message, { readonly type: Type }>> } = {
   'forward-put': fc.record({
@@ -113,7 +124,11 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   'exchange-nodes': fc.record({ type: fc.constant('exchange-nodes'), id, nodes: fc.array(trieNode, { minLength: 1, maxLength: 4 }) }),
   'exchange-differences': fc.record({ type: fc.constant('exchange-differences'), id, entries: packed(14, 1) }),
   'exchange-version': fc.record({ type: fc.constant('exchange-version'), id, key, context, dots: fc.array(dot, { maxLength: 3 }) }),
-  'exchange-wanted': fc.record({ type: fc.constant('exchange-wanted'), id, places: packed(6, 1) })
+  'exchange-wanted': fc.record({ type: fc.constant('exchange-wanted'), id, places: packed(6, 1) }),
+  'reap-ask': reap('reap-ask', 1),
+  'reap-agreed': reap('reap-agreed', 0),
+  'reap-drop': reap('reap-drop', 1),
+  'reap-dropped': reap('reap-dropped', 0)
 }
 
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(...Object.values<fc.Arbitrary<Message>>(messagesByType))

@@ -72,7 +72,11 @@ const samples: { readonly [Type in Message['type']]: Extract<Message, { readonly
   },
   'exchange-differences': { type: 'exchange-differences', id: 6, entries: new Uint8Array(28).fill(9) },
   'exchange-version': { type: 'exchange-version', id: 6, key, context, dots: [dot] },
-  'exchange-wanted': { type: 'exchange-wanted', id: 6, places: new Uint8Array(12).fill(3) }
+  'exchange-wanted': { type: 'exchange-wanted', id: 6, places: new Uint8Array(12).fill(3) },
+  'reap-ask': { type: 'reap-ask', id: 7, ring, entries: [{ key, hash: ring }] },
+  'reap-agreed': { type: 'reap-agreed', id: 7, ring, entries: [{ key, hash: ring }] },
+  'reap-drop': { type: 'reap-drop', id: 7, ring, entries: [{ key, hash: ring }] },
+  'reap-dropped': { type: 'reap-dropped', id: 7, ring, entries: [{ key, hash: ring }] }
 }
 
 function bytesOf(message: Message): Uint8Array {
