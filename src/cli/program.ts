@@ -13,6 +13,7 @@ import { keysCommand } from './commands/keys.ts'
 import { membersCommand } from './commands/members.ts'
 import { putCommand } from './commands/put.ts'
 import { ringCommand } from './commands/ring.ts'
+import { simulateCommand } from './commands/simulate.ts'
 import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
 import { suggestion } from './did-you-mean.ts'
@@ -32,7 +33,8 @@ export const commands: readonly Command[] = [
   membersCommand,
   ringCommand,
   statusCommand,
-  demoCommand
+  demoCommand,
+  simulateCommand
 ]
 
 /** Runs the program in this process and ends it. */

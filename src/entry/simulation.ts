@@ -20,7 +20,12 @@ export {
   type PutInput
 } from '../simulation/cluster.ts'
 export { agreedRecord, divergences } from '../simulation/convergence.ts'
-export { type FaultKind, faultKinds } from '../simulation/faults.ts'
+export { type FaultKind, faultKinds, type MessageFault, messageFaults } from '../simulation/fault-kinds.ts'
+export type { FiredFault } from '../simulation/fault-schedule.ts'
+export { replayFlags } from '../simulation/replay.ts'
+export type { FaultSelection, RunInput } from '../simulation/run-profile.ts'
+export { shrink, type ShrinkOptions, type ShrunkRun } from '../simulation/shrink.ts'
+export { addTotals, neverHappened, noTotals, type SimulationTotals, totalsOf } from '../simulation/totals.ts'
 export { goodNetwork, type NetworkQuality, type SimulatedNetwork } from '../simulation/simulated-network.ts'
 export type { PeerProfile } from '../simulation/peer-life.ts'
 export type { SimulatedPeer } from '../simulation/simulated-peer.ts'

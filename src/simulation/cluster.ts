@@ -43,6 +43,8 @@ export interface ClusterOptions {
   readonly evictAfterMs?: number
   /** Age at which a tombstone that all owners hold is reaped. @default 86,400,000 */
   readonly tombstoneGraceMs?: number
+  /** Wait until they are all up; otherwise {@link Cluster.comeUp} does that later. @default true */
+  readonly comesUp?: boolean
   /** Keep a trace. @default true */
   readonly trace?: boolean
   /** What the peers say about themselves, by number. @default weight 1, durable */
@@ -112,7 +114,12 @@ export class Cluster {
     this.network = new SimulatedNetwork(this.time, this.random.fork('network'), { ...goodNetwork, ...options.network })
     this.configuration = { cluster: 'simulation', partitions, replicas }
     for (let index = 0; index < peers; index++) this.add()
-    if (peers > 0) assert(this.settle(), 'a simulated cluster did not come up')
+    if (options.comesUp ?? true) this.comeUp()
+  }
+
+  /** Waits for the peers to start with. */
+  comeUp(): void {
+    assert(this.settle(), 'a simulated cluster did not come up')
   }
 
   /** All peers that ever were, in order. */

@@ -111,7 +111,8 @@ export class SimulatedNetwork {
   /** Spreads `bytes` to all that `from` is connected to. */
   publish(from: PeerId, bytes: Uint8Array): void {
     for (const to of this.#open.get(from) ?? []) {
-      if (this.#random.below(1000) >= this.quality.lossPerMille) this.#deliver(from, to, () => this.#endpoints.get(to)?.gossip(from, bytes))
+      if (this.#random.below(1000) < this.quality.lossPerMille) this.statistics.lost += 1
+      else this.#deliver(from, to, () => this.#endpoints.get(to)?.gossip(from, bytes))
     }
   }
 

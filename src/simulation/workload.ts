@@ -55,7 +55,10 @@ export class Workload {
     this.#history = history
     this.#checks = checks
     this.#left = profile.operations
-    for (let client = 0; client < profile.clients; client++) new Client(this, random.fork(`client ${client}`)).think()
+  }
+
+  start(): void {
+    for (let client = 0; client < this.#profile.clients; client++) new Client(this, this.#random.fork(`client ${client}`)).think()
   }
 
   /** True when all calls were made and answered. */

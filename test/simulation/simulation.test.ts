@@ -1,6 +1,6 @@
 /** Whole clusters under faults: every seed is another cluster, other clients, other faults. */
 import { describe, expect, test } from 'vitest'
-import { faultKinds } from '../../src/simulation/faults.ts'
+import { faultKinds } from '../../src/simulation/fault-kinds.ts'
 import { simulate, type SimulationOptions, type SimulationResult } from '../../src/simulation/simulate.ts'
 import { failedSeeds } from './failed-seeds.ts'
 

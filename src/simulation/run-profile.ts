@@ -1,0 +1,107 @@
+/** What a seed decides about a run before it begins: the cluster, its network and disks, the clients, and which faults may happen. */
+import type { Prng } from '../core/prng.ts'
+import { faultKinds, messageFaults, type FaultKind, type FaultProfile, type MessageFault } from './fault-kinds.ts'
+import type { PeerProfile } from './peer-life.ts'
+import type { NetworkQuality } from './simulated-network.ts'
+import type { WorkloadProfile } from './workload.ts'
+
+/** Of a failing run's faults, those that are let happen again: entries of the schedule by number, faults of messages by name. */
+export type FaultSelection = readonly (number | MessageFault)[]
+
+/** What names a run. */
+export interface RunInput {
+  readonly seed: number | string
+  /** Peers at the start. @default drawn from the seed, 1..7 */
+  readonly peers?: number
+  /** Calls of clients. @default 200 */
+  readonly operations?: number
+  /** Kinds of faults that may happen. @default drawn from the seed */
+  readonly faults?: readonly FaultKind[]
+  /** Of the faults drawn, those that happen: numbers of the schedule, and `lost`, `repeated`, `late` for messages. @default all */
+  readonly only?: FaultSelection
+}
+
+export interface RunProfile {
+  readonly peers: number
+  readonly replicas: number
+  readonly network: Partial<NetworkQuality>
+  readonly workload: WorkloadProfile
+  readonly kinds: readonly FaultKind[]
+  /** Mean pause between two faults. */
+  readonly faultsEveryMs: number
+  readonly faults: FaultProfile
+  /** Faults of messages that may happen. */
+  readonly messageFaults: readonly MessageFault[]
+  /** What the peer with this number says about itself. */
+  peer(index: number): PeerProfile
+}
+
+/** Draws a run; what `input` names is not drawn. */
+export function drawRun(random: Prng, input: RunInput): RunProfile {
+  const replicas = random.below(4) === 0 ? 1 + random.below(5) : 3
+  const drawnPeers = 1 + random.below(7)
+  const peers = input.peers ?? drawnPeers
+  const drawn = input.faults ?? drawKinds(random.fork('kinds'))
+  // Where a disk is lost, every write is on two, and every peer stores.
+  const losesDisks = drawn.includes('disk-loss') && replicas > 1 && peers > 1
+  const rates = random.fork('rates')
+  const profiles = random.fork('profiles')
+  const isMixed = profiles.below(2) === 0
+  return {
+    peers,
+    replicas,
+    network: withOnly(drawNetwork(random.fork('network')), input.only),
+    workload: drawWorkload(random.fork('workload'), input.operations ?? 200, replicas, losesDisks),
+    kinds: drawn.filter(kind => kind !== 'disk-loss' || losesDisks),
+    faultsEveryMs: 200 + rates.below(3000),
+    faults: { longestMs: 200 + rates.below(10_000), membersMin: replicas, membersMax: peers + 3 },
+    messageFaults: messageFaults.filter(fault => input.only?.includes(fault) ?? true),
+    peer: index => (isMixed ? drawProfile(profiles.fork(`${index}`), losesDisks || index === 0) : {})
+  }
+}
+
+/** About half of all kinds: a run with everything at once finds less than many runs with different halves. */
+function drawKinds(random: Prng): readonly FaultKind[] {
+  if (random.below(20) === 0) return []
+  return faultKinds.filter(kind => random.fork(kind).below(2) === 0)
+}
+
+function drawNetwork(random: Prng): Partial<NetworkQuality> {
+  const mostly = (max: number): number => (random.below(2) === 0 ? 0 : random.below(max))
+  return {
+    lossPerMille: mostly(80),
+    duplicatePerMille: mostly(80),
+    delayMinMs: 1,
+    delayMaxMs: 2 + random.below(100),
+    tailPerMille: mostly(30),
+    tailMs: 5000,
+    detectionMs: 100 + random.below(15_000)
+  }
+}
+
+function withOnly(drawn: Partial<NetworkQuality>, only: FaultSelection | undefined): Partial<NetworkQuality> {
+  if (only === undefined) return drawn
+  return {
+    ...drawn,
+    ...(only.includes('lost') ? {} : { lossPerMille: 0 }),
+    ...(only.includes('repeated') ? {} : { duplicatePerMille: 0 }),
+    ...(only.includes('late') ? {} : { tailPerMille: 0 })
+  }
+}
+
+function drawProfile(random: Prng, mustStore: boolean): PeerProfile {
+  const isClient = random.below(6) === 0 && !mustStore
+  return { weight: isClient ? 0 : 1 + random.below(4), durable: random.below(3) > 0 }
+}
+
+function drawWorkload(random: Prng, operations: number, replicas: number, losesDisks: boolean): WorkloadProfile {
+  return {
+    clients: 1 + random.below(6),
+    keys: 1 + random.below(6),
+    operations,
+    wMin: losesDisks ? Math.min(2, replicas) : 1,
+    replicas,
+    thinkMs: 10 + random.below(500),
+    strictPerMille: random.below(3) === 0 ? random.below(500) : 0
+  }
+}
