@@ -54,10 +54,9 @@ describe('a failing run', () => {
   })
 
   test('fails in the same way with the options that are printed, and with none of its faults left out', () => {
-    const { seed, peers, operations, only = [] } = small.options
-    const options = { seed, operations, only, ...(peers === undefined ? {} : { peers }) }
-    expect(lying(options).problems).toEqual(small.result.problems)
-    for (const entry of only) expect(lying({ ...options, only: only.filter(other => other !== entry) }).ok).toBe(true)
+    const { only = [] } = small.options
+    expect(lying(small.options).problems).toEqual(small.result.problems)
+    for (const entry of only) expect(lying({ ...small.options, only: only.filter(other => other !== entry) }).ok).toBe(true)
   })
 
   test('does not fail where nothing is broken', () => {
