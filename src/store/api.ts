@@ -198,6 +198,8 @@ export interface KeyInfo {
   readonly owned: boolean
   /** True when every sibling is a delete. */
   readonly deleted: boolean
+  /** Name of what is stored, 16 hexadecimal digits: equal on peers whose copies agree. */
+  readonly hash: string
 }
 
 export interface HintInfo {

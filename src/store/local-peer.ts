@@ -3,7 +3,7 @@
  */
 import { StoreError } from '../core/errors.ts'
 import { toMapKey } from '../core/bytes.ts'
-import { isDeleted, maximalSiblings, valueBytes } from '../core/record.ts'
+import { isDeleted, maximalSiblings, recordHash, valueBytes } from '../core/record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../ports/storage.ts'
 import { partitionOfKey } from '../protocol/routing.ts'
@@ -249,7 +249,8 @@ export class LocalPeer implements Peer {
       siblings: maximalSiblings(record).length,
       bytes: valueBytes(record),
       owned: ring.isOwner(ringPeer.self, partitionOfKey(ring, key)),
-      deleted: isDeleted(record)
+      deleted: isDeleted(record),
+      hash: recordHash(record)
     }
   }
 

@@ -118,7 +118,8 @@ export class SmallStore {
         siblings: siblings.length,
         bytes,
         owned: true,
-        deleted: siblings.every(sibling => sibling.value === undefined)
+        deleted: siblings.every(sibling => sibling.value === undefined),
+        hash: '0123456789abcdef'
       }
     }
   }
