@@ -51,11 +51,17 @@ function statusDifferences(statuses: readonly { readonly peer: ChaosPeer; readon
   for (const { peer, status } of statuses) {
     if (status.state !== 'up') found.push(`${peer.name} is ${status.state}`)
     if (status.members !== statuses.length) found.push(`${peer.name} sees ${status.members} members`)
-    for (const { target, count } of status.hints) found.push(`${peer.name} holds ${count} hints for ${nameOf(statuses, target)}`)
+    for (const { target, count } of status.hints)
+      found.push(`${peer.name} holds ${count} hints for ${nameOf(statuses, target)}, ${connectionTo(target, status)}`)
   }
   const rings = new Set(statuses.map(({ status }) => status.ringDigest))
   if (rings.size > 1) found.push(`there are ${rings.size} rings`)
   return found
+}
+
+function connectionTo(peerId: string, { connections }: PeerStatus): string {
+  const connection = connections.find(({ peer }) => peer === peerId)
+  return connection === undefined ? 'not connected' : `connected by ${connection.transport}${connection.relayed ? ', relayed' : ''}`
 }
 
 function nameOf(statuses: readonly { readonly peer: ChaosPeer }[], peerId: string): string {
