@@ -97,7 +97,8 @@ export class ChaosCluster {
     this.#ends.push(() => browser.close())
     const tabJoin = this.processes.slice(0, joinPeers).flatMap(peer => this.#addresses.get(peer)?.slice(1) ?? [])
     for (let index = 0; index < count; index++) {
-      const tab = new TabPeer(browser, { name: `tab-${index + 1}`, cluster: 'chaos', join: tabJoin, url: page.url })
+      const name = `tab-${index + 1}`
+      const tab = new TabPeer(browser, { name, cluster: 'chaos', join: tabJoin, url: page.url, logFile: join(folder, `${name}.log`) })
       await tab.open()
       this.tabs.push(tab)
     }

@@ -1,4 +1,5 @@
 /** A peer of the chaos run in a real Chromium tab. */
+import { createWriteStream, type WriteStream } from 'node:fs'
 import type { BrowserContext, Page } from 'playwright'
 import { StoreError, type ErrorCode, type WriteOutcome } from '../../src/core/errors.ts'
 import type { DeleteOptions, GetOptions, PeerStatus, PutOptions } from '../../src/entry/nodejs.ts'
@@ -14,6 +15,7 @@ export interface TabSettings {
   readonly cluster: string
   readonly join: readonly string[]
   readonly url: string
+  readonly logFile: string
 }
 
 export class TabPeer implements ChaosPeer {
@@ -21,6 +23,7 @@ export class TabPeer implements ChaosPeer {
   readonly complaints: string[] = []
   readonly #browser: BrowserContext
   readonly #settings: TabSettings
+  readonly #log: WriteStream
   #page: Page | undefined
   #peerId = ''
   #isServing = false
@@ -31,6 +34,7 @@ export class TabPeer implements ChaosPeer {
     this.name = settings.name
     this.#browser = browser
     this.#settings = settings
+    this.#log = createWriteStream(settings.logFile, { flags: 'a' })
   }
 
   get isServing(): boolean {
@@ -46,6 +50,7 @@ export class TabPeer implements ChaosPeer {
     const page = await this.#browser.newPage()
     this.#page = page
     page.on('pageerror', error => this.complaints.push(`uncaught: ${error.stack ?? error.message}`))
+    page.on('console', message => this.#log.write(`${new Date().toISOString()} ${message.text()}\n`))
     await page.goto(this.#settings.url)
     await page.evaluate(lock => navigator.locks.request(lock, () => undefined), `dynamesh:${this.name}`)
     await this.#start()

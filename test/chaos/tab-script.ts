@@ -40,10 +40,13 @@ async function answer<Result>(call: () => Promise<Result>): Promise<PlainAnswer<
 
 const bytes = (text: string | undefined): Uint8Array | undefined => (text === undefined ? undefined : fromBase64Url(text))
 
+const log = (text: string, details: object | undefined): void => console.log(text, JSON.stringify(details ?? {}))
+const logger = { debug: log, info: log, warn: log }
+
 /** The functions that the run calls. */
 export const tabFunctions = {
   async start(cluster: string, join: readonly string[], storage: string): Promise<string> {
-    const started = await createPeer({ cluster, join, storage })
+    const started = await createPeer({ cluster, join, storage, logger })
     started.addEventListener('error', ({ detail }) => broken.push(`${detail.code}: ${detail.message}`))
     running = started
     return started.peerId
