@@ -43,7 +43,7 @@ function failureJson({ options, result }: ReportedRun): object {
 }
 
 /** Everything about many runs. */
-function totalsText(totals: SimulationTotals, failures: number, elapsedMs: number): string {
+export function totalsText(totals: SimulationTotals, failures: number, elapsedMs: number): string {
   const { seeds, events, messages, virtualMs } = totals
   const head = pairs([
     ['seeds', `${seeds}, of which ${failures} failed`],
@@ -62,7 +62,7 @@ function totalsText(totals: SimulationTotals, failures: number, elapsedMs: numbe
 }
 
 /** What went wrong in a run, and how to see it again. */
-function failureStory({ options, result }: ReportedRun, command: string): string {
+export function failureStory({ options, result }: ReportedRun, command: string): string {
   const schedule = result.schedule.map(({ number, kind, atMs, what }) => [String(number), (atMs / 1000).toFixed(3), kind, what])
   const faults = table([{ title: 'NO.', align: 'right' }, { title: 'AT (S)', align: 'right' }, { title: 'FAULT' }, { title: '' }], schedule)
   const ofMessages = result.selection.filter(entry => typeof entry === 'string')
