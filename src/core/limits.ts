@@ -103,6 +103,12 @@ export const exchangeRecordBytesMax: number = 4 * 1024 * 1024
 export const exchangesMax = 16
 /** Index rows read in one step after a start. */
 export const indexPageRows = 1024
+/** Most rows of one page of the scrub, which reads everything once in a long while to find rows that rotted. */
+export const scrubPageRows = 32
+/** Bytes that a page of the scrub should not exceed: fewer rows are read where they are large. */
+export const scrubPageBytes: number = 1024 * 1024
+/** Damaged rows that are mended at the same time; further ones are left as they are until they are found again. */
+export const mendsMax = 256
 /** Rows that exchanges read from storage at the same time. */
 export const exchangeReadsMax = 32
 /** Bytes of messages that one end of a lane may have under way before the other end says that it took them. (*wire*) */

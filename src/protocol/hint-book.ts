@@ -71,7 +71,14 @@ export class HintBook {
     notes.push({ peer, hint, before: this.#targets.get(peer)?.hints.get(mapKey) })
     this.#unwritten.set(mapKey, notes)
     this.#set(peer, mapKey, hint)
-    return { type: 'put', key: hintKey(peer, key), value: encodeNumber(bytes) }
+    return hintRow(peer, hint)
+  }
+
+  /** The row of a hint that is noted, none while it is being deleted; `undefined` for a hint that nobody knows of. */
+  rowsAt(peer: PeerId, key: Uint8Array): readonly BatchOperation[] | undefined {
+    const hint = this.#targets.get(peer)?.hints.get(toMapKey(key))
+    if (hint === undefined) return undefined
+    return hint.released ? [] : [hintRow(peer, hint)]
   }
 
   /** The write under way for `key` ended. Where it failed, the hints that it would have stored are none. */
@@ -125,6 +132,10 @@ export class HintBook {
     if (targets > 0) this.#targetsByKey.set(mapKey, targets)
     else this.#targetsByKey.delete(mapKey)
   }
+}
+
+function hintRow(peer: PeerId, { key, bytes }: Hint): BatchOperation {
+  return { type: 'put', key: hintKey(peer, key), value: encodeNumber(bytes) }
 }
 
 /** 1 for a hint that holds a copy here, 0 for none. */

@@ -88,6 +88,11 @@ export class HintedHandoff {
     return targets.map(target => this.#book.note(target, key, bytes))
   }
 
+  /** The row of a hint that is noted, none while it is being deleted; `undefined` for a hint that nobody knows of. */
+  rowsAt(target: PeerId, key: Uint8Array): readonly BatchOperation[] | undefined {
+    return this.#book.rowsAt(target, key)
+  }
+
   /** The write under way for `key` ended. Where it failed, the hints that it would have stored are none. */
   written(key: Uint8Array, isDurable: boolean): void {
     this.#book.written(key, isDurable)

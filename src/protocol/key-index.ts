@@ -20,6 +20,9 @@ import type { Tokens } from './tokens.ts'
 /** Meta row that is there when every replica row of the storage has its index row. */
 export const indexedKey: Uint8Array = metaKey('indexed')
 
+/** That row. */
+export const indexedRow: BatchOperation = { type: 'put', key: indexedKey, value: Uint8Array.of(1) }
+
 const HASH_BYTES = 8
 const HEADER_BYTES = 1 + positionBytes
 /** Pause after the storage failed. */

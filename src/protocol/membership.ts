@@ -5,7 +5,7 @@
  * with a random peer every few seconds, and both pull what they lack. Nobody speaks for another; what others say about this peer is
  * answered with a higher incarnation.
  */
-import { toHex } from '../core/bytes.ts'
+import { equalBytes, toHex } from '../core/bytes.ts'
 import { isStoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import { gossipPerSecondMax } from '../core/limits.ts'
@@ -23,7 +23,7 @@ import {
 } from '../core/member-record.ts'
 import { mergeMember, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
-import type { Effect, StorageClient, StorageFailure } from './effect.ts'
+import type { BatchOperation, Effect, StorageClient, StorageFailure } from './effect.ts'
 import type { Instant } from './instant.ts'
 import type { Message, ViewSummary } from './message.ts'
 import { memberKey, metaKey } from './storage-layout.ts'
@@ -106,6 +106,17 @@ export class Membership implements StorageClient {
     this.#publish(now, effects)
     this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
     this.#heartbeatAtMs = now.ms + this.#jittered(membershipMs.heartbeat)
+  }
+
+  /** The stored form of the member record at this storage key, if it is known. */
+  rowAt(storageKey: Uint8Array): BatchOperation | undefined {
+    const record = this.#view.all().find(({ peerId }) => equalBytes(memberKey(peerId), storageKey))
+    return record === undefined ? undefined : row(record)
+  }
+
+  /** The row of this storage incarnation's replica id. */
+  identityRow(): BatchOperation {
+    return { type: 'put', key: replicaIdKey, value: encodeUtf8(this.#own.replica) }
   }
 
   /** This peer's status changed; `told` are effects that follow once the others were told. */
@@ -295,10 +306,9 @@ export class Membership implements StorageClient {
     const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
     for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
     told.push(...after)
-    const identity = { type: 'put', key: replicaIdKey, value: encodeUtf8(replica) } as const
     const token = tokens.take(this)
     this.#told.set(token, told)
-    effects.push({ kind: 'write', batch: [identity, row(record)], then: [], token })
+    effects.push({ kind: 'write', batch: [this.identityRow(), row(record)], then: [], token })
     this.#parts.changed(now, [signer.peerId], effects)
   }
 
@@ -317,7 +327,7 @@ export class Membership implements StorageClient {
   }
 }
 
-function row(record: MemberRecord): { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array } {
+function row(record: MemberRecord): BatchOperation {
   return { type: 'put', key: memberKey(record.peerId), value: encodeMember(record) }
 }
 

@@ -274,8 +274,8 @@ export class Replica implements StorageClient {
   }
 
   #announce(slot: Slot, row: LocalRow | undefined, effects: Effect[]): void {
-    if (row === slot.row) return
     this.#index.hold(slot.key, row)
+    if (row === slot.row) return
     if (row === undefined) {
       effects.push({ kind: 'report', event: { type: 'key-dropped', key: slot.key } })
     } else {

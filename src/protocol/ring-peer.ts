@@ -9,6 +9,7 @@ import type { MemberRecord, MemberStatus } from '../core/member-record.ts'
 import { ringMembers, type MembershipView } from '../core/membership-view.ts'
 import { createRing, type Ring } from '../core/ring.ts'
 import { AntiEntropy } from './anti-entropy.ts'
+import { DamagedRows } from './damaged-rows.ts'
 import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
 import { EpochLease } from './epoch-lease.ts'
 import { FailureDetector } from './failure-detector.ts'
@@ -27,6 +28,7 @@ import type { ClusterConfiguration } from './hello.ts'
 import type { Routing } from './routing.ts'
 import { Graveyard } from './tombstone-graveyard.ts'
 import { TombstoneReaper } from './tombstone-reaper.ts'
+import { Scrub } from './scrub.ts'
 import { Tokens } from './tokens.ts'
 import { Transfer } from './transfer.ts'
 
@@ -39,6 +41,8 @@ export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verif
   readonly settledRing: string
   /** Hint rows found in storage. */
   readonly hintRows: readonly ScannedRow[]
+  /** Storage keys of rows that were found damaged meanwhile. */
+  readonly damagedRows?: readonly Uint8Array[]
   readonly keysMax?: number
   /** Age at which a tombstone that all owners hold is reaped. */
   readonly tombstoneGraceMs: number
@@ -61,6 +65,9 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #reaper: TombstoneReaper
   readonly #indexLoader: IndexLoader
   readonly #lease: EpochLease
+  readonly #scrub: Scrub
+  readonly #damaged: DamagedRows
+  readonly #damagedAtStart: readonly Uint8Array[]
   readonly #operations: ReplicaOperations
   #ring: Ring
   #ringMembers = ''
@@ -119,6 +126,15 @@ export class RingPeer implements Machine, StorageClient, Routing {
       changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
     })
+    this.#scrub = new Scrub(this.#tokens)
+    this.#damaged = new DamagedRows({
+      ...parts,
+      hints: this.#hints,
+      membership: this.#membership,
+      lease: this.#lease,
+      transfer: this.#transfer
+    })
+    this.#damagedAtStart = options.damagedRows ?? []
     this.#ring = this.#createRing()
   }
 
@@ -129,6 +145,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#indexLoader.start(effects)
     this.#antiEntropy.start(now)
     this.#reaper.start(now)
+    this.#scrub.start(now)
+    this.damaged(now, this.#damagedAtStart, effects)
   }
 
   /** A caller's get; its outcome comes as a `settle` effect with the same number. */
@@ -223,6 +241,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#tokens.release(token).failed(now, token, failure, effects)
   }
 
+  /** Rows at these storage keys were found damaged: they count as absent. Told before the answer of the read or scan that found them. */
+  damaged(now: Instant, storageKeys: readonly Uint8Array[], effects: Effect[]): void {
+    this.#damaged.found(now, storageKeys, effects)
+  }
+
   ring(): Ring {
     return this.#ring
   }
@@ -309,7 +332,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
       this.#transfer,
       this.#antiEntropy,
       this.#reaper,
-      this.#indexLoader
+      this.#indexLoader,
+      this.#scrub
     ]
     return this.#machines
   }

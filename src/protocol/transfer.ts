@@ -8,7 +8,7 @@ import type { PeerId } from '../core/identifiers.ts'
 import { transferPageRows } from '../core/limits.ts'
 import type { Ring } from '../core/ring.ts'
 import { encodeUtf8 } from '../core/codec.ts'
-import type { Effect, ScannedRow, StorageClient } from './effect.ts'
+import type { BatchOperation, Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { FailureDetector } from './failure-detector.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
@@ -88,6 +88,19 @@ export class Transfer implements StorageClient {
     if (this.#running) this.#begin(now, ring, effects)
     else this.#settled = ring
     this.answerAskers(effects)
+  }
+
+  /** Walks over the rows once more: a copy of which this peer is no owner may have lost its hints. */
+  walkAgain(now: Instant, effects: Effect[]): void {
+    this.#pass += 1
+    this.#running = true
+    this.#begin(now, this.#parts.routing.ring(), effects)
+  }
+
+  /** The row of the last ring that was worked through; none while a walk is under way. */
+  settledRow(): BatchOperation | undefined {
+    if (this.#running) return undefined
+    return { type: 'put', key: settledRingKey, value: encodeUtf8(this.#settledDigest) }
   }
 
   /** This peer is joining: asks all members until each has given it what it owns. */
@@ -250,12 +263,8 @@ export class Transfer implements StorageClient {
     this.#running = false
     this.#settled = ring
     this.#settledDigest = ring.digest
-    effects.push({
-      kind: 'write',
-      batch: [{ type: 'put', key: settledRingKey, value: encodeUtf8(ring.digest) }],
-      then: [],
-      token: this.#parts.tokens.take(this)
-    })
+    const settled: BatchOperation = { type: 'put', key: settledRingKey, value: encodeUtf8(ring.digest) }
+    effects.push({ kind: 'write', batch: [settled], then: [], token: this.#parts.tokens.take(this) })
     this.answerAskers(effects)
   }
 }

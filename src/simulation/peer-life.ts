@@ -80,6 +80,7 @@ export function createRingPeer(parts: SimulatedPeerParts, state: StoredState, ra
     epochLease: state.epochLease,
     settledRing: state.settledRing,
     hintRows: state.hintRows,
+    damagedRows: state.damagedRows,
     ...(keysMax === undefined ? {} : { keysMax })
   })
 }

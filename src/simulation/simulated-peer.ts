@@ -256,7 +256,7 @@ export class SimulatedPeer implements Endpoint {
           effect.keys,
           this.#answering(life, (answer, peer, now, effects) => {
             if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
-            if (answer.damaged.length > 0) effects.push({ kind: 'report', event: { type: 'storage-failed', code: 'ERR_RECORD_CORRUPT' } })
+            peer.damaged(now, answer.damaged, effects)
             peer.loaded(now, effect.token, answer.value, effects)
           })
         )
@@ -266,8 +266,9 @@ export class SimulatedPeer implements Endpoint {
           effect.after,
           effect.limit,
           this.#answering(life, (answer, peer, now, effects) => {
-            if (answer.ok) peer.scanned(now, effect.token, answer.value, effects)
-            else peer.failed(now, effect.token, answer.failure, effects)
+            if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
+            peer.damaged(now, answer.damaged, effects)
+            peer.scanned(now, effect.token, answer.value, effects)
           })
         )
       case 'write':

@@ -8,7 +8,7 @@ import { emptyView, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
 import type { ScannedRow } from '../protocol/effect.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
-import { indexedKey, indexRowOf } from '../protocol/key-index.ts'
+import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index.ts'
 import { decodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
@@ -20,6 +20,8 @@ export interface StoredState {
   readonly epochLease: number
   readonly settledRing: string
   readonly hintRows: readonly ScannedRow[]
+  /** Storage keys of rows that cannot be read, as far as a start looks at them. */
+  readonly damagedRows: readonly Uint8Array[]
   readonly rows: number
   readonly incarnation: number
   /** True when this storage has never been a full member. */
@@ -28,6 +30,7 @@ export interface StoredState {
 
 /** Loads the state of `peer`; a new storage gets a replica id, durably. */
 export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random: Prng): StoredState {
+  const damagedRows = [prefixes.meta, prefixes.member, prefixes.hint].flatMap(prefix => storage.damagedKeys(prefix))
   ensureIndexed(storage)
   const view = loadView(storage)
   const memory = loadMemory(storage)
@@ -38,6 +41,7 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
     epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
     settledRing: textOf(memory.settled) ?? '',
     hintRows: storage.rows(prefixes.hint),
+    damagedRows,
     rows: storage.rows(prefixes.row).length,
     incarnation: own === undefined ? 1 : own.incarnation + 1,
     isNew: own === undefined || own.status === 'joining'
@@ -55,7 +59,7 @@ function ensureIndexed(storage: SimulatedStorage): void {
   if (storage.get(indexedKey) !== undefined) return
   for (const row of storage.rows(prefixes.row))
     for (const operation of [indexRowOf(row), ...tombstoneRowsOf(row)]) storage.tamper(operation)
-  storage.tamper({ type: 'put', key: indexedKey, value: Uint8Array.of(1) })
+  storage.tamper(indexedRow)
 }
 
 function loadView(storage: SimulatedStorage): MembershipView {

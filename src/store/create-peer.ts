@@ -161,6 +161,7 @@ function createRingPeer(
     epochLease: state.epochLease,
     settledRing: state.settledRing,
     hintRows: state.hintRows,
+    damagedRows: state.damagedRows,
     keysMax,
     evictAfterMs,
     tombstoneGraceMs

@@ -165,31 +165,29 @@ export class Driver {
     const values = await this.#attempt(() => this.#parts.storage.read(keys))
     this.step((now, effects) => {
       if (values.ok) this.#parts.peer.loaded(now, token, values.value, effects)
-      else if (values.code === 'ERR_RECORD_CORRUPT') this.#loadedCorrupt(now, token, keys.length, effects)
+      else if (values.code === 'ERR_RECORD_CORRUPT') this.#loadedDamaged(now, token, keys, effects)
       else this.#parts.peer.failed(now, token, values.failure, effects)
     })
   }
 
-  /** A damaged row counts as lost: the copy is born again under a new epoch and refilled from other owners. */
-  #loadedCorrupt(now: Instant, token: number, keys: number, effects: Effect[]): void {
-    effects.push({ kind: 'report', event: { type: 'storage-failed', code: 'ERR_RECORD_CORRUPT' } })
-    this.#parts.peer.loaded(
-      now,
-      token,
-      Array.from({ length: keys }, () => undefined),
-      effects
-    )
+  /** A damaged row counts as absent; one of several, and all of them do. */
+  #loadedDamaged(now: Instant, token: number, keys: readonly Uint8Array[], effects: Effect[]): void {
+    const { peer } = this.#parts
+    peer.damaged(now, keys, effects)
+    const values = keys.map(() => undefined)
+    peer.loaded(now, token, values, effects)
   }
 
   async #scan({ prefix, after, limit, token }: Extract<Effect, { kind: 'scan' }>): Promise<void> {
+    const damaged: Uint8Array[] = []
     const rows = await this.#attempt(async () => {
       const found: StorageRow[] = []
       const range = after === undefined ? { prefix, limit } : { prefix, after, limit }
-      for await (const row of intactRows(this.#parts.storage, range, () => this.#parts.metrics.count('storage.damaged-rows')))
-        found.push(row)
+      for await (const row of intactRows(this.#parts.storage, range, key => void damaged.push(key))) found.push(row)
       return found
     })
     this.step((now, effects) => {
+      this.#parts.peer.damaged(now, damaged, effects)
       if (rows.ok) this.#parts.peer.scanned(now, token, rows.value, effects)
       else this.#parts.peer.failed(now, token, rows.failure, effects)
     })

@@ -1,4 +1,4 @@
-/** Scans that go on past damaged rows: one flipped bit must not hide everything behind it. */
+/** Reads and scans that go on past damaged rows: one flipped bit must not hide everything behind it. */
 import { isStoreError } from '../core/errors.ts'
 import type { ScanRange, Storage, StorageRow } from '../ports/storage.ts'
 
@@ -25,6 +25,22 @@ export async function* intactRows(
       after = key
       damaged(key)
     }
+  }
+}
+
+/** The value of a row, or `'damaged'`, which `damaged` hears of, too. */
+export async function readOrDamaged(
+  storage: Storage,
+  key: Uint8Array,
+  damaged: (key: Uint8Array) => void = () => undefined
+): Promise<Uint8Array | 'damaged' | undefined> {
+  try {
+    const [value] = await storage.read([key])
+    return value
+  } catch (error) {
+    if (!isStoreError(error) || error.code !== 'ERR_RECORD_CORRUPT') throw error
+    damaged(key)
+    return 'damaged'
   }
 }
 

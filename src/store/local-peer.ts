@@ -126,8 +126,9 @@ export class LocalPeer implements Peer {
     const after = isEmpty(reader.get('after')) ? undefined : rowKey(keyBytes(reader.get('after')))
     reader.finish()
     const range = { prefix: rowKey(prefix), ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) }
-    for await (const { key, value } of intactRows(this.#parts.storage, range, () => this.#parts.metrics.count('storage.damaged-rows')))
-      yield this.#keyInfo(keyOfRow(key), value)
+    const { storage, driver, ringPeer } = this.#parts
+    const damaged = (key: Uint8Array): void => driver.step((now, effects) => ringPeer.damaged(now, [key], effects))
+    for await (const { key, value } of intactRows(storage, range, damaged)) yield this.#keyInfo(keyOfRow(key), value)
   }
 
   members(): readonly MemberInfo[] {

@@ -7,6 +7,7 @@ import { decodeUtf8 } from '../core/codec.ts'
 import { isStoreError, StoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import { decodeMember } from '../core/member-record.ts'
+import { mendsMax } from '../core/limits.ts'
 import { emptyView, type MembershipView } from '../core/membership-view.ts'
 import type { Random } from '../ports/random.ts'
 import type { Storage, StorageOperation, StorageRow } from '../ports/storage.ts'
@@ -14,7 +15,7 @@ import type { ClusterConfiguration } from '../protocol/hello.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
 import { decodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
-import { intactRows } from './intact-rows.ts'
+import { intactRows, readOrDamaged } from './intact-rows.ts'
 import { ensureIndexed } from './stored-index.ts'
 import { utf8 } from './text.ts'
 
@@ -26,58 +27,89 @@ export interface StorageState {
   readonly epochLease: number
   readonly settledRing: string
   readonly hintRows: readonly StorageRow[]
+  /** Storage keys of rows that were found damaged and left out. */
+  readonly damagedRows: readonly Uint8Array[]
 }
 
-const seedKey = metaKey('seed')
-const clusterKey = metaKey('cluster')
+/** What cannot be had again from anybody lies in two rows each: as long as one can be read, the other is written again. */
+const seedKeys = twoKeys('seed')
+const clusterKeys = twoKeys('cluster')
 
 /**
  * Loads the state of an open storage; a new one gets a key pair, a replica id and its cluster, durably. A storage that lost some of its memory
  * gets a new replica id: it might mint again what it has forgotten. Rows that are damaged are left out: they count as lost.
  *
- * @throws `ERR_STORE_CLUSTER` when the storage belongs to another cluster or configuration
+ * @throws `ERR_STORE_CLUSTER` when the storage belongs to another cluster or configuration; `ERR_RECORD_CORRUPT` when both rows of its key pair or
+ * its cluster are damaged
  */
 export async function loadStorageState(storage: Storage, configuration: ClusterConfiguration, random: Random): Promise<StorageState> {
-  const [seed, cluster] = await storage.read([seedKey, clusterKey])
-  const memory = await loadMemory(storage)
+  const damagedRows: Uint8Array[] = []
+  const found = (key: Uint8Array): void => {
+    if (damagedRows.length < mendsMax) damagedRows.push(key)
+  }
   const made: StorageOperation[] = []
+  const seed = await loadTwice(storage, seedKeys, made)
+  const cluster = await loadTwice(storage, clusterKeys, made)
+  const memory = await loadMemory(storage, found)
   const keep = (key: Uint8Array, value: Uint8Array): Uint8Array => {
     made.push({ type: 'put', key, value })
     return value
   }
   const description = utf8(JSON.stringify([configuration.cluster, configuration.partitions, configuration.replicas]))
-  checkCluster(cluster ?? keep(clusterKey, description), configuration)
+  const keepTwice = (keys: TwoKeys, value: Uint8Array): Uint8Array => {
+    for (const key of keys) keep(key, value)
+    return value
+  }
+  checkCluster(cluster ?? keepTwice(clusterKeys, description), configuration)
   const state = {
-    seed: seed ?? keep(seedKey, random.bytes(32)),
+    seed: seed ?? keepTwice(seedKeys, random.bytes(32)),
     replica: textOf(memory.replica ?? keep(replicaIdKey, utf8(toHex(random.bytes(8))))) as ReplicaId,
-    view: await loadView(storage),
+    view: await loadView(storage, found),
     epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
     settledRing: memory.settled === undefined ? '' : textOf(memory.settled),
-    hintRows: await collect(intactRows(storage, { prefix: prefixes.hint }, ignore))
+    hintRows: await collect(intactRows(storage, { prefix: prefixes.hint }, found)),
+    damagedRows
   }
   if (made.length > 0) await storage.write(made)
   await ensureIndexed(storage)
   return state
 }
 
+type TwoKeys = readonly [first: Uint8Array, second: Uint8Array]
+
+function twoKeys(name: string): TwoKeys {
+  return [metaKey(name), metaKey(`${name}-again`)]
+}
+
+/** A value that lies in two rows; `made` gets the row that is missing or damaged. */
+async function loadTwice(storage: Storage, keys: TwoKeys, made: StorageOperation[]): Promise<Uint8Array | undefined> {
+  const rows = [await readOrDamaged(storage, keys[0]), await readOrDamaged(storage, keys[1])] as const
+  const value = rows.find(row => row instanceof Uint8Array)
+  if (value === undefined && rows.includes('damaged')) throw unknownPeerError(storage.status().location)
+  for (const [index, key] of keys.entries())
+    if (value !== undefined && !(rows[index] instanceof Uint8Array)) made.push({ type: 'put', key, value })
+  return value
+}
+
+function unknownPeerError(location: string): StoreError {
+  const message = `The storage ${location} is damaged: the rows that say which peer it belongs to cannot be read. Move it away and start again: a new peer is filled from the other replicas.`
+  return new StoreError('ERR_RECORD_CORRUPT', message, { details: { location } })
+}
+
 /** What the storage remembers of its own doings; nothing, once a part of it was lost. */
-async function loadMemory(storage: Storage): Promise<{
+async function loadMemory(
+  storage: Storage,
+  damaged: (key: Uint8Array) => void
+): Promise<{
   readonly replica?: Uint8Array | undefined
   readonly lease?: Uint8Array | undefined
   readonly settled?: Uint8Array | undefined
 }> {
   if (storage.status().recovered > 0) return {}
-  try {
-    const [replica, lease, settled] = await storage.read([replicaIdKey, epochLeaseKey, settledRingKey])
-    return { replica, lease, settled }
-  } catch (error) {
-    if (isStoreError(error) && error.code === 'ERR_RECORD_CORRUPT') return {}
-    throw error
-  }
-}
-
-function ignore(): void {
-  // A damaged row counts as lost; the read that needs it reports it.
+  const keys = [replicaIdKey, epochLeaseKey, settledRingKey] as const
+  const [replica, lease, settled] = await Promise.all(keys.map(key => readOrDamaged(storage, key, damaged)))
+  if (replica === 'damaged' || lease === 'damaged' || settled === 'damaged') return {}
+  return { replica, lease, settled }
 }
 
 function checkCluster(stored: Uint8Array, configuration: ClusterConfiguration): void {
@@ -99,9 +131,9 @@ function parseDescription(stored: Uint8Array): readonly unknown[] {
   }
 }
 
-async function loadView(storage: Storage): Promise<MembershipView> {
+async function loadView(storage: Storage, damaged: (key: Uint8Array) => void): Promise<MembershipView> {
   let view = emptyView
-  for await (const { value } of intactRows(storage, { prefix: prefixes.member }, ignore)) {
+  for await (const { value } of intactRows(storage, { prefix: prefixes.member }, damaged)) {
     try {
       view = view.with(decodeMember(value))
     } catch (error) {

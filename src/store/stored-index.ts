@@ -5,15 +5,14 @@
 import { isStoreError } from '../core/errors.ts'
 import { scanPageRows } from '../core/limits.ts'
 import type { Storage, StorageOperation } from '../ports/storage.ts'
-import { indexedKey, indexRowOf } from '../protocol/key-index.ts'
+import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index.ts'
 import { prefixes } from '../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
-import { intactRows } from './intact-rows.ts'
+import { intactRows, readOrDamaged } from './intact-rows.ts'
 
 /** Makes sure that every replica row has its index row. */
 export async function ensureIndexed(storage: Storage): Promise<void> {
-  const [indexed] = await storage.read([indexedKey])
-  if (indexed !== undefined && storage.status().recovered === 0) return
+  if ((await readOrDamaged(storage, indexedKey)) instanceof Uint8Array && storage.status().recovered === 0) return
   const writer = new PagedWriter(storage)
   for await (const { key } of intactRows(storage, { prefix: prefixes.index }, ignore))
     await writer.add({ type: 'delete', key: key.slice() })
@@ -21,7 +20,7 @@ export async function ensureIndexed(storage: Storage): Promise<void> {
   for await (const row of intactRows(storage, { prefix: prefixes.row }, ignore)) {
     for (const operation of readable(() => [indexRowOf(row), ...tombstoneRowsOf(row)]) ?? []) await writer.add(operation)
   }
-  await writer.add({ type: 'put', key: indexedKey, value: Uint8Array.of(1) })
+  await writer.add(indexedRow)
   await writer.flush()
 }
 

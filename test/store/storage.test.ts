@@ -3,7 +3,20 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { memoryStorage, StoreError, type Storage } from '../../src/entry/nodejs.ts'
-import { addressOf, bytes, errorOf, nextEvent, reachableMembers, startCluster, startPeer, temporaryFolder, until } from './peers.ts'
+import { metaKey, rowKey } from '../../src/protocol/storage-layout.ts'
+import {
+  addressOf,
+  bytes,
+  errorOf,
+  keyTexts,
+  nextEvent,
+  reachableMembers,
+  startCluster,
+  startPeer,
+  temporaryFolder,
+  until
+} from './peers.ts'
+import { rottingStorage } from './rotting-storage.ts'
 
 /** A storage in memory, some of whose calls a test replaces. */
 function brokenStorage(): { readonly storage: Storage; broken: Partial<Storage> } {
@@ -86,27 +99,70 @@ describe('a storage that fails', () => {
   })
 
   test('B080: a damaged row is told, counts as lost, and is refilled from the other owners', async () => {
-    const state = brokenStorage()
-    const first = await startPeer({ storage: state.storage })
+    const storage = rottingStorage()
+    const first = await startPeer({ storage })
     const second = await startPeer({ join: [addressOf(first)] })
     await until(first, () => reachableMembers(first) === 2)
     await first.put('k', undefined, 'kept', { w: 2 })
     await first.stop()
-    const rows = state.storage.read
-    const again = await startPeer({
-      storage: {
-        ...state.storage,
-        read: keys =>
-          keys.some(key => key[0] === 'r'.charCodeAt(0))
-            ? Promise.reject(new StoreError('ERR_RECORD_CORRUPT', 'damaged', { details: { key: keys[0] } }))
-            : rows(keys)
-      },
-      join: [addressOf(second)]
-    })
+    storage.rot(rowKey(bytes('k')))
+    const again = await startPeer({ storage, join: [addressOf(second)] })
     await until(again, () => reachableMembers(again) === 2)
     const corrupt = nextEvent(again, 'storage:corrupt')
     expect((await again.get('k', { r: 2 })).texts).toEqual(['kept'])
     expect((await corrupt).message).toMatch(/damaged/)
+    await storage.mended()
+    expect(again.metrics()['storage.damaged-rows']).toBe(1)
+  })
+
+  test('B080: a damaged row that a listing of keys comes upon is left out, told, and does not stay', async () => {
+    const storage = rottingStorage()
+    const first = await startPeer({ storage })
+    await first.put('a', undefined, 'lost')
+    await first.put('b', undefined, 'kept')
+    await first.stop()
+    storage.rot(rowKey(bytes('a')))
+    const again = await startPeer({ storage })
+    const corrupt = nextEvent(again, 'storage:corrupt')
+    expect(await keyTexts(again)).toEqual(['b'])
+    await corrupt
+    await storage.mended()
+    expect(again.status().keys).toBe(1)
+  })
+
+  test.each(['seed', 'cluster'])('B080: the row %s lies there twice: one that is damaged is copied back', async name => {
+    const storage = rottingStorage()
+    const first = await startPeer({ storage })
+    const { peerId } = first
+    for (const damaged of [name, `${name}-again`]) {
+      await (damaged === name ? first : await startPeer({ storage })).stop()
+      storage.rot(metaKey(damaged))
+      const again = await startPeer({ storage })
+      expect(again.peerId).toBe(peerId)
+      expect(storage.rotten).toBe(0)
+      await again.stop()
+    }
+    for (const damaged of [name, `${name}-again`]) storage.rot(metaKey(damaged))
+    const error = await errorOf(() => startPeer({ storage }))
+    expect(error).toMatchObject({ code: 'ERR_RECORD_CORRUPT', class: 'CorruptionError' })
+    expect(error.message).toMatch(/Move it away/)
+  })
+
+  test.each([
+    ['replica', false],
+    ['epoch-lease', false],
+    ['indexed', true]
+  ])('B080: a damaged row %s is told at the start; the replica id stays: %s', async (name, isKept) => {
+    const storage = rottingStorage()
+    const first = await startPeer({ storage })
+    const { replicaId } = first
+    await first.put('k', undefined, 'kept')
+    await first.stop()
+    storage.rot(metaKey(name))
+    const again = await startPeer({ storage })
+    expect(again.replicaId === replicaId).toBe(isKept)
+    expect((await again.get('k')).texts).toEqual(['kept'])
+    await storage.mended()
   })
 
   test('B082: a folder from a backup goes on under a new replica id, says so, and loses nothing', async () => {
