@@ -31,6 +31,7 @@ import { TombstoneReaper } from './tombstone-reaper.ts'
 import { Scrub } from './scrub.ts'
 import { Tokens } from './tokens.ts'
 import { Transfer } from './transfer.ts'
+import { keepers, wantedPeers } from './wanted-peers.ts'
 
 /** What a peer starts from. */
 export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs'> {
@@ -99,7 +100,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       {
         ...parts,
         hints: this.#hints,
-        reachableMembers: () => this.#keepers().filter(peer => this.isReachable(peer)),
+        reachableMembers: () => keepers(this.view, this.self).filter(peer => this.isReachable(peer)),
         complete: (now, effects) => this.#agreedByAll(now, effects)
       },
       options.settledRing
@@ -355,24 +356,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   #membersChanged(now: Instant, peers: readonly PeerId[], effects: Effect[]): void {
     effects.push({ kind: 'report', event: { type: 'members-changed', peers } })
-    effects.push({ kind: 'want', peers: this.#wanted() })
+    effects.push({ kind: 'want', peers: wantedPeers(this.view, this.self) })
     if (ringKey(this.view) === this.#ringMembers) return
     this.#ring = this.#createRing()
     effects.push({ kind: 'report', event: { type: 'ring-changed' } })
     this.#transfer.ringChanged(now, effects)
     this.#hints.pump(now, effects)
-  }
-
-  #wanted(): readonly { readonly peer: PeerId; readonly addresses: readonly string[] }[] {
-    return this.view
-      .all()
-      .filter(({ peerId, status }) => peerId !== this.self && status !== 'left' && status !== 'evicted')
-      .map(({ peerId, addresses }) => ({ peer: peerId, addresses }))
-  }
-
-  /** Other peers that store something, those that are about to leave included. */
-  #keepers(): readonly PeerId[] {
-    return this.#wanted().flatMap(({ peer }) => (peer !== this.self && (this.view.get(peer)?.weight ?? 0) > 0 ? [peer] : []))
   }
 
   #createRing(): Ring {
@@ -395,7 +384,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   /** Left when every copy was given away, or there is nobody to give it to. */
   #finishLeaving(now: Instant, effects: Effect[]): void {
     if (!this.#leaving || this.#transfer.running) return
-    const knowsOthers = this.#keepers().length > 0
+    const knowsOthers = keepers(this.view, this.self).length > 0
     if (knowsOthers && (!this.#dismissed || this.#putCoordinator.active > 0)) return
     if (this.#ring.members.length > 0 && this.#hints.waiting().length > 0) return
     this.#leaving = false
