@@ -1,7 +1,8 @@
 /**
  * Anti-entropy (the paper, section 4.7): replicas that nobody reads are repaired too.
  *
- * Every few seconds a peer tells one of its co-owners the digest of all partitions that both own. Mostly it is the same there, and that was all.
+ * In turn, and each about every ten seconds, a peer tells its co-owners the digest of all partitions that both own. Mostly it is the same there, and
+ * that was all.
  * Where it differs, the two descend their Merkle tries in turns (`reconciliation.ts`) until they have the entries that differ. A write under way
  * looks just like a lost one, so each difference is compared again a little later: only where neither side changed, and both still differ, the
  * key is repaired. Records travel one way where one side has nothing, and after a comparison of versions where both have something, so
@@ -55,6 +56,8 @@ export class AntiEntropy {
   readonly #exchanges = new Map<PeerId, Exchange>()
   readonly #repairs: ExchangeRepairs
   readonly #distrustedUntilMs = new Map<PeerId, number>()
+  /** When each co-owner of the ring `#sharing` was compared with last. */
+  readonly #comparedAtMs = new Map<PeerId, number>()
   /** Partitions shared with each peer in the ring `#sharing`. */
   #shared: ReadonlyMap<PeerId, readonly number[]> = new Map()
   #sharing: Ring | undefined
@@ -100,19 +103,27 @@ export class AntiEntropy {
       else if (isOver) this.#end(now, exchange, effects)
     }
     if (this.#roundAtMs > now.ms) return
-    this.#roundAtMs = now.ms + exchangeMs.round / 2 + this.#parts.random.below(exchangeMs.round)
+    const meanMs = Math.max(exchangeMs.between, exchangeMs.round / Math.max(this.#sharedByPeer().size, 1))
+    this.#roundAtMs = now.ms + meanMs / 2 + this.#parts.random.below(meanMs)
     this.#open(now, effects)
   }
 
   #open(now: Instant, effects: Effect[]): void {
-    const { routing, tokens, random } = this.#parts
-    const candidates = [...this.#sharedByPeer().keys()].filter(peer => this.#isFree(now, peer))
-    const peer = candidates.find(candidate => candidate === this.#unfinished) ?? candidates[random.below(Math.max(candidates.length, 1))]
+    const { routing, tokens } = this.#parts
+    const peer = this.#next(now)
     this.#unfinished = undefined
     if (peer === undefined || this.#exchanges.size >= exchangesMax) return
     const exchange = this.#begin(now, peer, tokens.next(), true)
     count(effects, 'exchange.opened')
     send(effects, peer, { type: 'exchange-open', id: exchange.id, ring: routing.ring().digest, digest: exchange.trie.digest() })
+  }
+
+  /** Whom the last exchange left something to do with, else who was not compared with for longest. */
+  #next(now: Instant): PeerId | undefined {
+    const free = [...this.#sharedByPeer().keys()].filter(peer => this.#isFree(now, peer))
+    if (this.#unfinished !== undefined && free.includes(this.#unfinished)) return this.#unfinished
+    const comparedAt = (peer: PeerId): number => this.#comparedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY
+    return free.toSorted((a, b) => comparedAt(a) - comparedAt(b))[0]
   }
 
   #isFree(now: Instant, peer: PeerId): boolean {
@@ -160,6 +171,7 @@ export class AntiEntropy {
       repaired: new Map()
     }
     this.#exchanges.set(peer, exchange)
+    this.#comparedAtMs.set(peer, now.ms)
     return exchange
   }
 
@@ -252,6 +264,7 @@ export class AntiEntropy {
         shared.set(owner, partitions)
       }
     }
+    for (const peer of this.#comparedAtMs.keys()) if (!shared.has(peer)) this.#comparedAtMs.delete(peer)
     this.#sharing = ring
     this.#shared = shared
     return shared

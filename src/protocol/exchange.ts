@@ -10,9 +10,11 @@ import type { SharedTrie } from './reconciliation.ts'
 
 /** Times of anti-entropy, in milliseconds. */
 export const exchangeMs = {
-  /** Mean time between two rounds of a peer. */
+  /** Time in which a peer opens an exchange with each of its co-owners once, however many they are. */
   round: 10_000,
-  /** The next round after an exchange that found something. */
+  /** Least mean time between two of them. */
+  between: 500,
+  /** The next one after an exchange that found something. */
   soon: 500,
   /** Age of a difference before it is taken for one that does not go away by itself. */
   again: 2000,

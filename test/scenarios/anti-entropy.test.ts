@@ -84,6 +84,22 @@ describe('anti-entropy', () => {
     expect(seen.events).toContain('exchange-started')
   })
 
+  test('takes no longer among ten peers than among three: every pair of owners is compared about every ten seconds', () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const cluster = clusterOf(10, { seed })
+      const keys = keysOf(100)
+      for (const key of keys) cluster.put(ada, key, 'old', { quorum: 3 })
+      const stale = cluster.peer(ben).storage.snapshot()
+      for (const key of keys) cluster.put(ada, key, 'new', { quorum: 3, context: cluster.get(ada, key).context })
+      cluster.stop(ben)
+      for (const [, { key, value }] of stale)
+        if (key[0] === prefixes.row[0] || key[0] === prefixes.index[0]) cluster.peer(ben).storage.tamper({ type: 'put', key, value })
+      cluster.start(ben)
+      cluster.run(20_000)
+      expect(divergences(cluster, keys), `seed ${seed}`).toEqual([])
+    }
+  })
+
   test('merges concurrent versions on both sides, and repairs deletes like values', () => {
     const cluster = clusterOf(2, { replicas: 2 })
     cluster.put(ada, 'deleted', 'here', { quorum: 2 })
