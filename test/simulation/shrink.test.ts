@@ -74,15 +74,15 @@ describe('a failing run', () => {
 
 describe('a schedule of faults', () => {
   test('is the same run when all that happened is let happen again', () => {
-    const all = simulate({ seed: 11, operations: 80, trace: true })
-    const again = simulate({ seed: 11, operations: 80, trace: true, only: all.selection })
+    const all = simulate({ seed: 11, operations: 160, trace: true })
+    const again = simulate({ seed: 11, operations: 160, trace: true, only: all.selection })
     expect(all.schedule.length).toBeGreaterThan(3)
     expect(again.trace).toEqual(all.trace)
   })
 
   test('keeps the other faults as they are when one is left out', () => {
-    const all = simulate({ seed: 11, operations: 80 })
-    const without = simulate({ seed: 11, operations: 80, only: all.selection.filter(entry => entry !== all.schedule[1]?.number) })
+    const all = simulate({ seed: 11, operations: 160 })
+    const without = simulate({ seed: 11, operations: 160, only: all.selection.filter(entry => entry !== all.schedule[1]?.number) })
     const kindAndTime = ({ number, kind, atMs }: (typeof all.schedule)[number]): string => `${number} ${kind} ${Math.round(atMs)}`
     const expected = all.schedule.filter((_, index) => index !== 1).map(kindAndTime)
     expect(without.schedule.slice(0, 3).map(kindAndTime)).toEqual(expected.slice(0, 3))
