@@ -12,8 +12,8 @@ import { encodeNumber, hintKey } from './storage-layout.ts'
 export interface Hint {
   readonly key: Uint8Array
   readonly bytes: number
-  /** True while it is being made over to today's owners. */
-  moving: boolean
+  /** True while it is decided whether it goes: it was delivered, or is made over to today's owners. It is not delivered again meanwhile. */
+  closing: boolean
   /** True while its deletion is on the way to the disk. */
   released: boolean
 }
@@ -45,6 +45,10 @@ export class HintBook {
     return this.#targets.get(peer)?.hints.values() ?? []
   }
 
+  find(peer: PeerId, key: Uint8Array): Hint | undefined {
+    return this.#targets.get(peer)?.hints.get(toMapKey(key))
+  }
+
   has(peer: PeerId): boolean {
     return this.#targets.has(peer)
   }
@@ -60,14 +64,14 @@ export class HintBook {
 
   /** Notes a hint that is on the disk. */
   restore(peer: PeerId, key: Uint8Array, bytes: number): void {
-    this.#set(peer, toMapKey(key), { key, bytes, moving: false, released: false })
+    this.#set(peer, toMapKey(key), { key, bytes, closing: false, released: false })
   }
 
   /** Notes a hint and returns its row, which is about to be written: {@link written} must be told of the end. */
   note(peer: PeerId, key: Uint8Array, bytes: number): BatchOperation {
     const mapKey = toMapKey(key)
     const notes = this.#unwritten.get(mapKey) ?? []
-    const hint = { key, bytes, moving: false, released: false }
+    const hint = { key, bytes, closing: false, released: false }
     notes.push({ peer, hint, before: this.#targets.get(peer)?.hints.get(mapKey) })
     this.#unwritten.set(mapKey, notes)
     this.#set(peer, mapKey, hint)
@@ -76,7 +80,7 @@ export class HintBook {
 
   /** The row of a hint that is noted, none while it is being deleted; `undefined` for a hint that nobody knows of. */
   rowsAt(peer: PeerId, key: Uint8Array): readonly BatchOperation[] | undefined {
-    const hint = this.#targets.get(peer)?.hints.get(toMapKey(key))
+    const hint = this.find(peer, key)
     if (hint === undefined) return undefined
     return hint.released ? [] : [hintRow(peer, hint)]
   }
@@ -92,7 +96,7 @@ export class HintBook {
 
   /** Marks a hint whose deletion is on the way to the disk: it does not hold the copy here any more. */
   release(peer: PeerId, key: Uint8Array): Hint | undefined {
-    const hint = this.#targets.get(peer)?.hints.get(toMapKey(key))
+    const hint = this.find(peer, key)
     if (hint === undefined || hint.released) return undefined
     hint.released = true
     this.#count(toMapKey(key), -1)
@@ -112,7 +116,7 @@ export class HintBook {
   }
 
   #isCurrent(peer: PeerId, hint: Hint): boolean {
-    return this.#targets.get(peer)?.hints.get(toMapKey(hint.key)) === hint
+    return this.find(peer, hint.key) === hint
   }
 
   /** Replaces what is noted for a target and a key. */

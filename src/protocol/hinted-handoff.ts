@@ -202,7 +202,7 @@ export class HintedHandoff {
     let moved = 0
     for (const hint of this.#book.of(peer)) {
       if (chosen.length >= hintBatchMax || moved >= hintBatchMax) break
-      if (hint.released) continue
+      if (hint.released || hint.closing) continue
       if (this.#isStray(peer, hint)) {
         moved += 1
         this.#readdress(now, peer, hint, effects)
@@ -254,6 +254,8 @@ export class HintedHandoff {
 
   /** Deletes a hint, and where this peer is no owner the copy with its last hint; nothing while `stays`. A deletion that fails is tried again. */
   #release(target: PeerId, key: Uint8Array, stays: (row: LocalRow | undefined) => boolean): RowOperation {
+    const hint = this.#book.find(target, key)
+    if (hint !== undefined) hint.closing = true
     let released: Hint | undefined
     return {
       from: undefined,
@@ -267,8 +269,17 @@ export class HintedHandoff {
           then: [hintDelivered(target, key)]
         }
       },
-      settled: () => this.#book.forget(target, released),
-      fail: now => this.#keptStill(now, target, released)
+      settled: (at, out) => {
+        this.#book.forget(target, released)
+        if (released !== undefined || hint === undefined) return
+        // The copy says more than what was delivered: that is delivered too.
+        hint.closing = false
+        this.pump(at, out)
+      },
+      fail: at => {
+        if (hint !== undefined) hint.closing = false
+        this.#keptStill(at, target, released)
+      }
     }
   }
 
@@ -280,8 +291,7 @@ export class HintedHandoff {
 
   /** The target owns the key no longer: today's owners get the copy instead. */
   #readdress(now: Instant, target: PeerId, hint: Hint, effects: Effect[]): void {
-    if (hint.moving) return
-    hint.moving = true
+    hint.closing = true
     let released: Hint | undefined
     const { replica, routing } = this.#parts
     const operation: RowOperation = {
@@ -298,7 +308,7 @@ export class HintedHandoff {
         this.pump(at, out)
       },
       fail: at => {
-        hint.moving = false
+        hint.closing = false
         this.#keptStill(at, target, released)
       }
     }

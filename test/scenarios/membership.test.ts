@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { toHex } from '../../src/core/bytes.ts'
 import { membershipMs } from '../../src/protocol/membership.ts'
 import { divergences } from '../../src/simulation/convergence.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders } from './cast.ts'
@@ -17,6 +18,26 @@ describe('a joining peer', () => {
     for (const key of owned) expect(cluster.copyValues(dee, key)).toEqual([`value of ${key}`])
     for (const key of keys) expect(holders(cluster, key)).toEqual([...cluster.owners(key)].sort())
     expect(divergences(cluster, keys)).toEqual([])
+  })
+
+  test('is sent each record once by each peer that gives it', () => {
+    const cluster = clusterOf(3, { partitions: 64 })
+    const many = Array.from({ length: 200 }, (_, index) => `key-${index}`)
+    for (const key of many) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    const sent = new Map<string, number>()
+    cluster.observer = {
+      sent: (from, to, message) => {
+        for (const { key } of message.type === 'handoff' ? message.entries : []) {
+          const name = `${from} to ${to}: ${toHex(key)}`
+          sent.set(name, (sent.get(name) ?? 0) + 1)
+        }
+      }
+    }
+    cluster.add()
+    cluster.settle()
+    cluster.run(5000)
+    expect(sent.size).toBeGreaterThan(100)
+    expect([...sent].filter(([, times]) => times > 1)).toEqual([])
   })
 
   test('loses nothing that is written while it joins', () => {
