@@ -5,14 +5,15 @@
  *   npm test -- lint nodejs     only these steps
  *
  * A tool (compiler, linter, ...) is one check: it passes or fails. A test project counts its tests one by one, as Vitest's
- * own report gives them; a file that cannot be loaded and an error outside of any test count as one failure each.
+ * own report gives them; a file that cannot be loaded and an error outside of any test count as one failure each. The simulator counts its own
+ * checks: groups of seeds, seeds that once failed, faults that must have happened.
  */
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { addTallies, type Report, type Tally, toolTally, vitestTally } from './setup/tally.ts'
+import { addTallies, commandTally, type Report, type Tally, toolTally, vitestTally } from './setup/tally.ts'
 import { ensureBrowser } from './setup/browser.ts'
 
 interface Step {
@@ -37,21 +38,36 @@ const tool = (name: string, command: string, ...args: string[]): Step => ({ name
 /** A project of `vite.config.ts`. */
 const project = (name: string): Step => ({ name, run: () => runProject(name) })
 
-async function runProject(name: string): Promise<Tally> {
-  const folder = await mkdtemp(join(tmpdir(), 'dynamesh-report-'))
-  const reportFile = join(folder, 'report.json')
-  try {
+function runProject(name: string): Promise<Tally> {
+  return withReport(async reportFile => {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
     const exitCode = await run('vitest', ['run', '--project', name, ...reporters])
-    return vitestTally(exitCode, await readReport(reportFile))
+    return vitestTally(exitCode, (await readReport(reportFile)) as Report | undefined)
+  })
+}
+
+/** A command of our own that counts its checks and writes their tally to the file named by `--report`. */
+const counted = (name: string, script: string): Step => ({
+  name,
+  run: () =>
+    withReport(async reportFile => {
+      const exitCode = await run('node', [script, '--report', reportFile])
+      return commandTally(exitCode, (await readReport(reportFile)) as Tally | undefined)
+    })
+})
+
+async function withReport(use: (reportFile: string) => Promise<Tally>): Promise<Tally> {
+  const folder = await mkdtemp(join(tmpdir(), 'dynamesh-report-'))
+  try {
+    return await use(join(folder, 'report.json'))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function readReport(file: string): Promise<Report | undefined> {
+async function readReport(file: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Report
+    return JSON.parse(await readFile(file, 'utf8'))
   } catch {
     return undefined
   }
@@ -73,6 +89,7 @@ const steps: readonly Step[] = [
   tool('build', 'npm', 'run', '--silent', 'build'),
   browser,
   project('nodejs'),
+  counted('simulation', 'test/simulation/run.ts'),
   project('chromium'),
   project('package'),
   project('e2e')

@@ -1,6 +1,6 @@
 /** The last line of `npm test` adds up what the runners said, and cannot turn a failure into silence. */
 import { describe, expect, test } from 'vitest'
-import { addTallies, type Report, toolTally, vitestTally } from '../setup/tally.ts'
+import { addTallies, commandTally, type Report, toolTally, vitestTally } from '../setup/tally.ts'
 
 const report = (numbers: Partial<Report>): Report => ({
   success: true,
@@ -35,6 +35,14 @@ describe('the tally of a run', () => {
   test('a runner that died without a report is a failure, whatever its exit code', () => {
     expect(vitestTally(139, undefined)).toEqual({ passed: 0, failed: 1, skipped: 0 })
     expect(vitestTally(0, undefined)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+  })
+
+  test('a command that counted for itself is believed, unless it counted nothing or failed without saying where', () => {
+    expect(commandTally(0, { passed: 7, failed: 0, skipped: 0 })).toEqual({ passed: 7, failed: 0, skipped: 0 })
+    expect(commandTally(1, { passed: 7, failed: 2, skipped: 0 })).toEqual({ passed: 7, failed: 2, skipped: 0 })
+    expect(commandTally(1, { passed: 7, failed: 0, skipped: 0 })).toEqual({ passed: 7, failed: 1, skipped: 0 })
+    expect(commandTally(0, { passed: 0, failed: 0, skipped: 0 })).toEqual({ passed: 0, failed: 1, skipped: 0 })
+    expect(commandTally(0, undefined)).toEqual({ passed: 0, failed: 1, skipped: 0 })
   })
 
   test('tallies add up', () => {

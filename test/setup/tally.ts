@@ -30,6 +30,12 @@ export function vitestTally(exitCode: number, report: Report | undefined): Tally
   return { passed: report.numPassedTests, failed: isUnnamed ? 1 : failed, skipped: report.numPendingTests + report.numTodoTests }
 }
 
+/** A command that counted for itself. One that failed, or counted nothing, failed once at least. */
+export function commandTally(exitCode: number, counted: Tally | undefined): Tally {
+  if (counted === undefined || counted.passed + counted.failed === 0) return toolTally(1)
+  return { ...counted, failed: counted.failed === 0 && exitCode !== 0 ? 1 : counted.failed }
+}
+
 export function addTallies(left: Tally, right: Tally): Tally {
   return { passed: left.passed + right.passed, failed: left.failed + right.failed, skipped: left.skipped + right.skipped }
 }
