@@ -20,6 +20,7 @@ import type { EpochLease } from './epoch-lease.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import { indexedKey, indexedRow, indexOperation, keyOfIndexRow } from './key-index.ts'
+import { discardKey } from './discard.ts'
 import { replicaIdKey, type Membership } from './membership.ts'
 import type { Replica, RowOperation } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
@@ -141,6 +142,7 @@ export class DamagedRows implements StorageClient {
     if (equalBytes(storageKey, epochLeaseKey)) lease.renew(effects)
     else if (equalBytes(storageKey, replicaIdKey)) this.#write(storageKey, membership.identityRow(), effects)
     else if (equalBytes(storageKey, settledRingKey)) this.#write(storageKey, transfer.settledRow(), effects)
+    else if (equalBytes(storageKey, discardKey)) this.#write(storageKey, undefined, effects)
     else if (equalBytes(storageKey, indexedKey)) this.#write(storageKey, indexedRow, effects)
   }
 

@@ -62,6 +62,8 @@ export type ProtocolEvent =
   | { readonly type: 'exchange-finished'; readonly peer: PeerId; readonly partition: number; readonly repaired: number }
   /** Every owner has deleted the key for longer than the grace: nothing is left of it here. */
   | { readonly type: 'tombstone-reaped'; readonly key: Uint8Array; readonly record: StoredRecord }
+  /** A copy went because deletes may have been forgotten while this peer was away. */
+  | { readonly type: 'key-discarded'; readonly key: Uint8Array; readonly record: StoredRecord }
   /** All keys in storage are known. */
   | { readonly type: 'indexed' }
   | { readonly type: 'storage-failed'; readonly code: string }

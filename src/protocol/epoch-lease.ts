@@ -26,6 +26,11 @@ export class EpochLease implements StorageClient {
     this.#renewed = renewed
   }
 
+  /** The epoch of the next copy that is born here; past all that were. */
+  get next(): number {
+    return this.#next
+  }
+
   /** An epoch for a new copy, or `undefined` until the next block is durable. */
   take(effects: Effect[]): number | undefined {
     if (this.#limit - this.#next < epochLeaseSize / 2) this.renew(effects)

@@ -58,7 +58,9 @@ const FIELDS: { readonly [Type in Message['type']]: number } = {
   'reap-ask': 23,
   'reap-agreed': 24,
   'reap-drop': 25,
-  'reap-dropped': 26
+  'reap-dropped': 26,
+  'contact-query': 27,
+  'contact-answer': 28
 }
 
 const FIELD_MAX = Math.max(...Object.values(FIELDS))
@@ -108,12 +110,19 @@ function writeBody(out: Writer, message: Message): void {
       return out.uint(2, message.stored)
     case 'ping':
     case 'pong':
+    case 'contact-query':
       return out.uint(1, message.id)
+    case 'contact-answer':
+      out.uint(1, message.id)
+      out.uint(2, message.sinceAgeMs)
+      return out.uint(3, message.gapAgeMs)
     case 'view-digest':
       return out.hex(1, message.digest)
-    case 'transfer-query':
     case 'transfer-done':
       return out.hex(1, message.ring)
+    case 'transfer-query':
+      out.hex(1, message.ring)
+      return out.uint(2, message.refill)
     case 'view-summary':
       for (const entry of message.entries) out.message(1, body => writeViewEntry(body, entry))
       return
@@ -165,8 +174,13 @@ function readBody(field: number, reader: Reader): Message {
     case 15:
       return readViewRecords(reader)
     case 16:
+      return readTransferQuery(reader)
     case 17:
-      return { type: field === 16 ? 'transfer-query' : 'transfer-done', ring: readDigest(reader) }
+      return { type: 'transfer-done', ring: readDigest(reader) }
+    case 27:
+      return { type: 'contact-query', id: readId(reader) }
+    case 28:
+      return readContactAnswer(reader)
     default:
       return field < 23 ? readExchange(field, reader) : readReap(field, reader)
   }
@@ -311,6 +325,34 @@ function readId(reader: Reader): number {
   }
   need(id > 0, 'a probe')
   return id
+}
+
+function readContactAnswer(reader: Reader): Message {
+  const [id, sinceAgeMs, gapAgeMs] = readNumbers(reader)
+  need(id > 0, 'an answer about contacts')
+  return { type: 'contact-answer', id, sinceAgeMs, gapAgeMs }
+}
+
+/** The numbers in the fields 1 to 3. */
+function readNumbers(reader: Reader): readonly [number, number, number] {
+  const numbers: [number, number, number] = [0, 0, 0]
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field <= numbers.length) numbers[field - 1] = reader.uint()
+    else reader.unknown(field)
+  }
+  return numbers
+}
+
+function readTransferQuery(reader: Reader): Message {
+  let ring = ''
+  let refill = 0
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) ring = reader.hex(8)
+    else if (field === 2) refill = reader.uint()
+    else reader.unknown(field)
+  }
+  need(ring !== '', 'a question about a transfer')
+  return { type: 'transfer-query', ring, refill }
 }
 
 function readDigest(reader: Reader): string {

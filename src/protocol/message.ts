@@ -107,6 +107,21 @@ export interface Pong {
   readonly id: number
 }
 
+/** "How long were you in contact with the cluster?" A peer that was away asks before it trusts its copies. */
+export interface ContactQuery {
+  readonly type: 'contact-query'
+  readonly id: number
+}
+
+export interface ContactAnswer {
+  readonly type: 'contact-answer'
+  readonly id: number
+  /** Age of the time in contact that goes on. */
+  readonly sinceAgeMs: number
+  /** Age of the last contact before that; 0 when there was none. */
+  readonly gapAgeMs: number
+}
+
 /** "My view of the members has this digest"; answered with a summary when it differs. */
 export interface ViewDigest {
   readonly type: 'view-digest'
@@ -133,6 +148,8 @@ export interface ViewRecords {
 export interface TransferQuery {
   readonly type: 'transfer-query'
   readonly ring: string
+  /** Names the discard after which the sender holds nothing of what it owns; 0 for a sender that discarded nothing. */
+  readonly refill: number
 }
 
 /** "I have, for this ring." Sent when it is so, perhaps long after the query. */
@@ -224,6 +241,8 @@ export type Message =
   | Repair
   | Handoff
   | HandedOff
+  | ContactQuery
+  | ContactAnswer
   | Ping
   | Pong
   | ViewDigest

@@ -53,6 +53,7 @@ interface Coordination {
   readonly put: CoordinatedPut
   readonly partition: number
   readonly owners: readonly PeerId[]
+  readonly startedWallMs: number
   readonly deadlineMs: number
   /** Until then a short tally waits for peers to come back. */
   readonly waitUntilMs: number
@@ -86,6 +87,7 @@ export class PutCoordinator {
   readonly #remembered = new Map<RequestId, CoordinatedResult>()
   /** Coordinations to be looked at, by id. */
   readonly #due = new DeadlineQueue<number>()
+  #lastMs = 0
 
   constructor(parts: PutCoordinatorParts) {
     this.#parts = parts
@@ -94,6 +96,12 @@ export class PutCoordinator {
   /** Puts under way. */
   get active(): number {
     return this.#active.size
+  }
+
+  /** Wall times of the last put that was begun here, and of the oldest that has not ended: until then all have their copies or their hints. */
+  times(now: Instant): { readonly lastMs: number; readonly openSinceMs: number } {
+    const [oldest] = this.#active.values()
+    return { lastMs: this.#lastMs, openSinceMs: oldest?.startedWallMs ?? now.wallMs }
   }
 
   start(now: Instant, put: CoordinatedPut, effects: Effect[]): void {
@@ -108,6 +116,7 @@ export class PutCoordinator {
       put,
       partition,
       owners,
+      startedWallMs: now.wallMs,
       deadlineMs: now.ms + put.timeoutMs,
       waitUntilMs: now.ms + Math.min(waits.patienceMs, put.timeoutMs),
       tally: quorumTally(needed),
@@ -120,6 +129,7 @@ export class PutCoordinator {
       settled: false,
       done: [put.done]
     }
+    this.#lastMs = now.wallMs
     this.#active.set(coordination.id, coordination)
     this.#byRequest.set(put.request, coordination)
     this.#due.add(coordination.deadlineMs, coordination.id)
@@ -225,6 +235,9 @@ export class PutCoordinator {
       // Its copy goes with its last hint, so there is one for every owner: else it would be gone before all of them have theirs.
       for (const owner of coordination.owners) own.add(owner)
       orphans.shift()
+    } else if (routing.isClosed()) {
+      // A copy that may be discarded is kept for its hints.
+      for (const owner of coordination.owners) if (owner !== routing.self) own.add(owner)
     }
     const standIns = coordination.put.sloppy ? firstReachable(routing, coordination.partition, orphans.length, false, used) : []
     for (const standIn of standIns) plan.set(standIn, orphans.splice(0, 1))

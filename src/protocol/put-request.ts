@@ -133,7 +133,9 @@ export class PutRequests {
     const ring = routing.ring()
     const partition = partitionOfKey(ring, put.key)
     const candidates = firstReachable(routing, partition, ring.replicas, !put.sloppy, pending.tried)
-    const chosen = candidates.includes(routing.self) ? routing.self : candidates[0]
+    const others = candidates.filter(candidate => candidate !== routing.self)
+    const isOwnTurn = candidates.length > others.length && (!routing.isClosed() || others.length === 0)
+    const chosen = isOwnTurn ? routing.self : others[0]
     if (chosen === undefined) return this.#exhausted(now, pending, effects)
     pending.tried.add(chosen)
     if (chosen === routing.self) this.#coordinate(now, pending, effects)

@@ -11,6 +11,8 @@ import { createRing, type Ring } from '../core/ring.ts'
 import { AntiEntropy } from './anti-entropy.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
+import { Departure } from './departure.ts'
+import { dispatch, type Receivers } from './dispatch.ts'
 import { EpochLease } from './epoch-lease.ts'
 import { FailureDetector } from './failure-detector.ts'
 import { GetCoordinator, type GetCall } from './get-coordinator.ts'
@@ -21,6 +23,8 @@ import { Membership, type MembershipParts } from './membership.ts'
 import type { Message } from './message.ts'
 import { PutCoordinator } from './put-coordinator.ts'
 import { PutRequests, type PutCall } from './put-request.ts'
+import { Refill } from './refill.ts'
+import { Rejoin, type AbsenceRows } from './rejoin.ts'
 import { Replica } from './replica.ts'
 import { ReplicaOperations } from './replica-operation.ts'
 import { ReplicaServer } from './replica-server.ts'
@@ -47,6 +51,7 @@ export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verif
   readonly keysMax?: number
   /** Age at which a tombstone that all owners hold is reaped. */
   readonly tombstoneGraceMs: number
+  readonly absenceRows: AbsenceRows
 }
 
 export class RingPeer implements Machine, StorageClient, Routing {
@@ -55,7 +60,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #tokens: Tokens
   readonly #detector: FailureDetector
   readonly #replica: Replica
-  readonly #server: ReplicaServer
+  readonly #receivers: Receivers
   readonly #hints: HintedHandoff
   readonly #puts: PutRequests
   readonly #putCoordinator: PutCoordinator
@@ -64,6 +69,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #transfer: Transfer
   readonly #antiEntropy: AntiEntropy
   readonly #reaper: TombstoneReaper
+  readonly #rejoin: Rejoin
+  readonly #departure: Departure
   readonly #indexLoader: IndexLoader
   readonly #lease: EpochLease
   readonly #scrub: Scrub
@@ -73,9 +80,6 @@ export class RingPeer implements Machine, StorageClient, Routing {
   #ring: Ring
   #ringMembers = ''
   #machines: readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] | undefined
-  #leaving = false
-  /** True once the reachable members know that this peer is leaving. */
-  #dismissed = false
 
   constructor(options: RingPeerOptions) {
     const { configuration, signer, own } = options
@@ -95,13 +99,14 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints })
     this.#puts = new PutRequests({ ...parts, coordinator: this.#putCoordinator })
     this.#gets = new GetCoordinator(parts)
-    this.#server = new ReplicaServer({ ...parts, hints: this.#hints, coordinator: this.#putCoordinator })
     this.#transfer = new Transfer(
       {
         ...parts,
         hints: this.#hints,
         reachableMembers: () => keepers(this.view, this.self).filter(peer => this.isReachable(peer)),
-        complete: (now, effects) => this.#agreedByAll(now, effects)
+        complete: (now, effects) => this.#agreedByAll(now, effects),
+        refill: new Refill({ ...parts, hints: this.#hints }),
+        ownRefill: () => this.#rejoin.refill
       },
       options.settledRing
     )
@@ -116,17 +121,48 @@ export class RingPeer implements Machine, StorageClient, Routing {
       hints: this.#hints,
       graveyard,
       graceMs: options.tombstoneGraceMs,
-      mayReap: () => this.status === 'up' && !this.#transfer.running
+      mayReap: now => this.status === 'up' && !this.#transfer.running && this.#rejoin.isSeasoned(now)
     })
+    const rejoin = new Rejoin({
+      ...parts,
+      hints: this.#hints,
+      graceMs: options.tombstoneGraceMs,
+      rows: options.absenceRows,
+      lease: this.#lease,
+      puts: now => this.#putCoordinator.times(now),
+      membership: () => this.#membership,
+      transfer: () => this.#transfer
+    })
+    this.#rejoin = rejoin
     this.#membership = new Membership({
       ...options,
+      own: rejoin.isClosed ? { ...own, status: 'joining' } : own,
       cluster: configuration.cluster,
       tokens: this.#tokens,
       connectedPeers: () => this.#detector.connectedPeers(),
-      met: (now, effects) => this.#transfer.awaitCompletion(now, effects),
+      met: (now, effects) => (rejoin.isClosed ? undefined : this.#transfer.awaitCompletion(now, effects)),
       changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
     })
+    this.#departure = new Departure({
+      ...parts,
+      hints: this.#hints,
+      coordinator: this.#putCoordinator,
+      membership: this.#membership,
+      transfer: this.#transfer
+    })
+    this.#receivers = {
+      coordinator: this.#putCoordinator,
+      puts: this.#puts,
+      gets: this.#gets,
+      hints: this.#hints,
+      transfer: this.#transfer,
+      antiEntropy: this.#antiEntropy,
+      reaper: this.#reaper,
+      rejoin,
+      membership: this.#membership,
+      server: new ReplicaServer({ ...parts, hints: this.#hints, coordinator: this.#putCoordinator })
+    }
     this.#scrub = new Scrub(this.#tokens)
     this.#damaged = new DamagedRows({
       ...parts,
@@ -141,6 +177,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   start(now: Instant, effects: Effect[]): void {
     this.#lease.renew(effects)
+    this.#rejoin.start(now, effects)
     this.#membership.start(now, effects)
     this.#transfer.start(now, effects)
     this.#indexLoader.start(effects)
@@ -167,9 +204,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
   }
 
   receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
-    if (from !== this.self) this.#detector.heard(now, from, effects)
+    if (from !== this.self) {
+      this.#rejoin.met(now, effects)
+      this.#detector.heard(now, from, effects)
+    }
     try {
-      this.#dispatch(now, from, message, effects)
+      dispatch(this.#receivers, now, from, message, effects)
     } catch (error) {
       if (!isStoreError(error) || error.code === 'ERR_INTERNAL') throw error
       effects.push({ kind: 'report', event: { type: 'counted', name: `refused.${error.code}` } })
@@ -186,6 +226,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   /** A connection to an admitted peer opened; `member` is the record of its hello. */
   connected(now: Instant, peer: PeerId, member: MemberRecord | undefined, effects: Effect[]): void {
+    this.#rejoin.met(now, effects)
     this.#membership.connected(now, peer, member, effects)
     this.#detector.connected(now, peer, effects)
   }
@@ -204,15 +245,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   /** Begins to leave: reported as `left` once all reachable members know the ring without this peer and every copy has found its owners. */
   leave(now: Instant, effects: Effect[]): void {
-    this.#leaving = true
-    this.#membership.setStatus(now, 'leaving', effects)
-    this.#transfer.awaitCompletion(now, effects)
-    this.#finishLeaving(now, effects)
+    this.#departure.begin(now, effects)
   }
 
   wake(now: Instant, effects: Effect[]): void {
     for (const machine of this.#timed()) if (machine.deadline() <= now.ms) machine.wake(now, effects)
-    this.#finishLeaving(now, effects)
+    this.#departure.finish(now, effects)
   }
 
   deadline(): number {
@@ -234,7 +272,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#tokens.release(token).written(now, token, effects)
     this.#hints.pumpNews(now, effects)
     this.#transfer.answerAskers(effects)
-    if (this.#leaving) this.#finishLeaving(now, effects)
+    this.#departure.finish(now, effects)
   }
 
   failed(now: Instant, token: number, failure: StorageFailure, effects: Effect[]): void {
@@ -257,6 +295,10 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   isJoining(peer: PeerId): boolean {
     return this.view.get(peer)?.status === 'joining'
+  }
+
+  isClosed(): boolean {
+    return this.#rejoin.isClosed
   }
 
   opinion(peer: PeerId): 'self' | 'reachable' | 'suspect' | 'unknown' {
@@ -283,45 +325,6 @@ export class RingPeer implements Machine, StorageClient, Routing {
     return this.#hints.waiting()
   }
 
-  #dispatch(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
-    switch (message.type) {
-      case 'replicated':
-        return this.#putCoordinator.replicated(now, from, message, effects)
-      case 'fetched':
-        return this.#gets.fetched(now, from, message, effects)
-      case 'put-result':
-        return this.#puts.putResult(now, from, message, effects)
-      case 'handed-off':
-        return this.#hints.handedOff(now, from, message, effects)
-      case 'transfer-query':
-      case 'transfer-done':
-        return this.#transfer.receive(now, from, message, effects)
-      case 'exchange-open':
-      case 'exchange-nodes':
-      case 'exchange-differences':
-      case 'exchange-version':
-      case 'exchange-wanted':
-        return this.#antiEntropy.receive(now, from, message, effects)
-      case 'reap-ask':
-      case 'reap-agreed':
-      case 'reap-drop':
-      case 'reap-dropped':
-        return this.#reaper.receive(now, from, message, effects)
-      case 'ping':
-        effects.push({ kind: 'send', to: from, lane: 'request', message: { type: 'pong', id: message.id } })
-        return
-      case 'pong':
-        return
-      case 'view-digest':
-      case 'view-summary':
-      case 'view-request':
-      case 'view-records':
-        return this.#membership.receive(now, from, message, effects)
-      default:
-        return this.#server.receive(now, from, message, effects)
-    }
-  }
-
   #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
     this.#machines ??= [
       this.#gets,
@@ -333,6 +336,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       this.#transfer,
       this.#antiEntropy,
       this.#reaper,
+      this.#rejoin,
       this.#indexLoader,
       this.#scrub
     ]
@@ -376,19 +380,10 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   /** All reachable members have the same ring as this peer, and have given it what it owns. */
   #agreedByAll(now: Instant, effects: Effect[]): void {
-    if (this.#leaving) this.#dismissed = true
-    else if (this.status === 'joining') this.#membership.setStatus(now, 'up', effects)
-    this.#finishLeaving(now, effects)
-  }
-
-  /** Left when every copy was given away, or there is nobody to give it to. */
-  #finishLeaving(now: Instant, effects: Effect[]): void {
-    if (!this.#leaving || this.#transfer.running) return
-    const knowsOthers = keepers(this.view, this.self).length > 0
-    if (knowsOthers && (!this.#dismissed || this.#putCoordinator.active > 0)) return
-    if (this.#ring.members.length > 0 && this.#hints.waiting().length > 0) return
-    this.#leaving = false
-    this.#membership.setStatus(now, 'left', effects, [{ kind: 'report', event: { type: 'left' } }])
+    if (this.#departure.isUnderWay) return this.#departure.dismissed(now, effects)
+    if (this.status !== 'joining' || this.#rejoin.isClosed) return
+    this.#membership.setStatus(now, 'up', effects)
+    this.#rejoin.completed(effects)
   }
 }
 

@@ -16,6 +16,8 @@ export interface Routing {
   isReachable(peer: PeerId): boolean
   /** True for a member that has not got all that it owns yet. */
   isJoining(peer: PeerId): boolean
+  /** True while this peer, back from a long absence, tells nobody of its copies. */
+  isClosed(): boolean
 }
 
 export function partitionOfKey(ring: Ring, key: Uint8Array): number {

@@ -13,6 +13,7 @@ import type { FailureDetector } from './failure-detector.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import type { TransferDone, TransferQuery } from './message.ts'
+import type { Refill } from './refill.ts'
 import type { Replica } from './replica.ts'
 import { partitionOfKey, waits, type Routing } from './routing.ts'
 import { keyOfRow, metaKey, prefixes } from './storage-layout.ts'
@@ -34,6 +35,9 @@ export interface TransferParts {
   readonly detector: FailureDetector
   /** Members that store something and can be reached, without this peer. */
   reachableMembers(): readonly PeerId[]
+  readonly refill: Refill
+  /** Names the discard after which this peer has to be refilled; 0 for none. */
+  ownRefill(): number
   /** This peer has everything that it owns in the current ring. */
   complete(now: Instant, effects: Effect[]): void
 }
@@ -54,6 +58,8 @@ export class Transfer implements StorageClient {
   #settledDigest: string
   #pass = 0
   #running = false
+  /** While this peer doubts its copies nothing is made of them; `again` when a walk was asked for meanwhile. */
+  #held: 'no' | 'held' | 'again' = 'no'
   /** Peers that asked whether they have got everything, and in which ring. */
   readonly #askers = new Map<PeerId, string>()
   /** While this peer is joining: who has given it everything in which ring. */
@@ -80,8 +86,24 @@ export class Transfer implements StorageClient {
     if (this.#pass === 0) this.ringChanged(now, effects)
   }
 
+  /** Makes nothing of the copies here until {@link release}. */
+  hold(): void {
+    if (this.#held === 'no') this.#held = 'held'
+    this.#pass += 1
+    this.#running = true
+  }
+
+  /** The copies that are left count again. */
+  release(now: Instant, effects: Effect[]): void {
+    const again = this.#held === 'again'
+    this.#held = 'no'
+    if (again) this.walkAgain(now, effects)
+    else this.ringChanged(now, effects)
+  }
+
   /** The ring changed. */
   ringChanged(now: Instant, effects: Effect[]): void {
+    if (this.#held !== 'no') return
     const ring = this.#parts.routing.ring()
     this.#pass += 1
     this.#running = ring.digest !== this.#settledDigest
@@ -92,6 +114,10 @@ export class Transfer implements StorageClient {
 
   /** Walks over the rows once more: a copy of which this peer is no owner may have lost its hints. */
   walkAgain(now: Instant, effects: Effect[]): void {
+    if (this.#held !== 'no') {
+      this.#held = 'again'
+      return
+    }
     this.#pass += 1
     this.#running = true
     this.#begin(now, this.#parts.routing.ring(), effects)
@@ -113,6 +139,7 @@ export class Transfer implements StorageClient {
   receive(now: Instant, from: PeerId, message: TransferQuery | TransferDone, effects: Effect[]): void {
     if (message.type === 'transfer-query') {
       this.#askers.set(from, message.ring)
+      if (message.refill > 0) this.#parts.refill.asked(from, message.refill, effects)
       this.answerAskers(effects)
     } else {
       this.#givers.set(from, message.ring)
@@ -125,7 +152,7 @@ export class Transfer implements StorageClient {
     if (this.#running || this.#askers.size === 0) return
     const ring = this.#parts.routing.ring().digest
     for (const [asker, asked] of this.#askers) {
-      if (asked !== ring || this.#parts.hints.has(asker)) continue
+      if (asked !== ring || this.#parts.hints.has(asker) || this.#parts.refill.isGiving(asker)) continue
       this.#askers.delete(asker)
       effects.push({ kind: 'send', to: asker, lane: 'request', message: { type: 'transfer-done', ring } })
     }
@@ -151,7 +178,12 @@ export class Transfer implements StorageClient {
     for (const member of this.#parts.reachableMembers()) {
       if (this.#givers.get(member) === ring) continue
       this.#probe(now, member, effects)
-      effects.push({ kind: 'send', to: member, lane: 'request', message: { type: 'transfer-query', ring } })
+      effects.push({
+        kind: 'send',
+        to: member,
+        lane: 'request',
+        message: { type: 'transfer-query', ring, refill: this.#parts.ownRefill() }
+      })
     }
     this.#judgeCompletion(now, effects)
   }

@@ -77,6 +77,7 @@ export function createRingPeer(parts: SimulatedPeerParts, state: StoredState, ra
     view: state.view,
     evictAfterMs,
     tombstoneGraceMs,
+    absenceRows: state.absenceRows,
     epochLease: state.epochLease,
     settledRing: state.settledRing,
     hintRows: state.hintRows,

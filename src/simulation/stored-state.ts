@@ -7,7 +7,10 @@ import { decodeMember } from '../core/member-record.ts'
 import { emptyView, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
 import type { ScannedRow } from '../protocol/effect.ts'
+import { contactKey } from '../protocol/absence.ts'
+import { discardKey } from '../protocol/discard.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
+import type { AbsenceRows } from '../protocol/rejoin.ts'
 import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index.ts'
 import { decodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
@@ -19,6 +22,7 @@ export interface StoredState {
   readonly view: MembershipView
   readonly epochLease: number
   readonly settledRing: string
+  readonly absenceRows: AbsenceRows
   readonly hintRows: readonly ScannedRow[]
   /** Storage keys of rows that cannot be read, as far as a start looks at them. */
   readonly damagedRows: readonly Uint8Array[]
@@ -40,6 +44,7 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
     view,
     epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
     settledRing: textOf(memory.settled) ?? '',
+    absenceRows: { contact: memory.contact, discard: memory.discard },
     hintRows: storage.rows(prefixes.hint),
     damagedRows,
     rows: storage.rows(prefixes.row).length,
@@ -49,9 +54,17 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
 }
 
 /** What the storage remembers of its own doings; nothing, once a part of it cannot be read. */
-function loadMemory(storage: SimulatedStorage): Partial<Record<'replica' | 'lease' | 'settled', Uint8Array | undefined>> {
+function loadMemory(
+  storage: SimulatedStorage
+): Partial<Record<'replica' | 'lease' | 'settled' | keyof AbsenceRows, Uint8Array | undefined>> {
   if ([replicaIdKey, epochLeaseKey, settledRingKey].some(key => storage.isDamaged(key))) return {}
-  return { replica: storage.get(replicaIdKey), lease: storage.get(epochLeaseKey), settled: storage.get(settledRingKey) }
+  return {
+    replica: storage.get(replicaIdKey),
+    lease: storage.get(epochLeaseKey),
+    settled: storage.get(settledRingKey),
+    contact: storage.get(contactKey),
+    discard: storage.get(discardKey)
+  }
 }
 
 /** A storage without a complete index gets one from its rows. */

@@ -164,7 +164,8 @@ function createRingPeer(
     damagedRows: state.damagedRows,
     keysMax,
     evictAfterMs,
-    tombstoneGraceMs
+    tombstoneGraceMs,
+    absenceRows: state.absenceRows
   })
 }
 
@@ -288,6 +289,8 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
       case 'repair-sent':
         metrics.count('repair.sent')
         return events.emit('repair:sent', { target: event.target, key: event.key.slice() })
+      case 'key-discarded':
+        return metrics.count('absence.discarded-keys')
       case 'tombstone-reaped':
         return metrics.count('tombstone.reaped')
       case 'exchange-started':

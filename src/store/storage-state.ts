@@ -12,7 +12,10 @@ import { emptyView, type MembershipView } from '../core/membership-view.ts'
 import type { Random } from '../ports/random.ts'
 import type { Storage, StorageOperation, StorageRow } from '../ports/storage.ts'
 import type { ClusterConfiguration } from '../protocol/hello.ts'
+import { contactKey } from '../protocol/absence.ts'
+import { discardKey } from '../protocol/discard.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
+import type { AbsenceRows } from '../protocol/rejoin.ts'
 import { decodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
 import { intactRows, readOrDamaged } from './intact-rows.ts'
@@ -26,6 +29,7 @@ export interface StorageState {
   readonly view: MembershipView
   readonly epochLease: number
   readonly settledRing: string
+  readonly absenceRows: AbsenceRows
   readonly hintRows: readonly StorageRow[]
   /** Storage keys of rows that were found damaged and left out. */
   readonly damagedRows: readonly Uint8Array[]
@@ -67,6 +71,7 @@ export async function loadStorageState(storage: Storage, configuration: ClusterC
     view: await loadView(storage, found),
     epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
     settledRing: memory.settled === undefined ? '' : textOf(memory.settled),
+    absenceRows: { contact: memory.contact, discard: memory.discard },
     hintRows: await collect(intactRows(storage, { prefix: prefixes.hint }, found)),
     damagedRows
   }
@@ -104,12 +109,19 @@ async function loadMemory(
   readonly replica?: Uint8Array | undefined
   readonly lease?: Uint8Array | undefined
   readonly settled?: Uint8Array | undefined
+  readonly contact?: Uint8Array | undefined
+  readonly discard?: Uint8Array | undefined
 }> {
   if (storage.status().recovered > 0) return {}
-  const keys = [replicaIdKey, epochLeaseKey, settledRingKey] as const
-  const [replica, lease, settled] = await Promise.all(keys.map(key => readOrDamaged(storage, key, damaged)))
+  const keys = [replicaIdKey, epochLeaseKey, settledRingKey, contactKey, discardKey] as const
+  const [replica, lease, settled, contact, discard] = await Promise.all(keys.map(key => readOrDamaged(storage, key, damaged)))
   if (replica === 'damaged' || lease === 'damaged' || settled === 'damaged') return {}
-  return { replica, lease, settled }
+  return { replica, lease, settled, contact: unless(contact), discard: unless(discard) }
+}
+
+/** A row, or nothing where it is damaged. */
+function unless(row: Uint8Array | 'damaged' | undefined): Uint8Array | undefined {
+  return row === 'damaged' ? undefined : row
 }
 
 function checkCluster(stored: Uint8Array, configuration: ClusterConfiguration): void {

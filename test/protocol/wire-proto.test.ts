@@ -59,7 +59,9 @@ const samples: { readonly [Type in Message['type']]: Extract<Message, { readonly
   'view-summary': { type: 'view-summary', entries: [{ peerId: ada, incarnation: 1, sequence: 2 }] },
   'view-request': { type: 'view-request', peers: [ada, ben] },
   'view-records': { type: 'view-records', records: [member] },
-  'transfer-query': { type: 'transfer-query', ring },
+  'contact-query': { type: 'contact-query', id: 8 },
+  'contact-answer': { type: 'contact-answer', id: 8, sinceAgeMs: 90_000_000, gapAgeMs: 1 },
+  'transfer-query': { type: 'transfer-query', ring, refill: 1025 },
   'transfer-done': { type: 'transfer-done', ring },
   'exchange-open': { type: 'exchange-open', id: 6, ring, digest: '00'.repeat(7) + 'ff' },
   'exchange-nodes': {

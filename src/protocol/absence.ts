@@ -1,0 +1,287 @@
+/**
+ * Whether this peer was away for so long that deletes may have been forgotten without it.
+ *
+ * Tombstones are reaped by the owners of a key. A peer that was taken out of the ring meanwhile still holds what they deleted, and would bring it
+ * back. So each peer keeps a note of when it was last in contact with any member, and when it meets one again after nearly the grace, it *doubts* its
+ * copies: it tells nobody of them until it has asked the members it can reach. Where one of them was in contact with the cluster more than that time
+ * after this peer was, the cluster lived on without it, and its old copies are discarded (`discard.ts`). Where none was, everybody was away: nothing can
+ * have been reaped, and every copy is kept. Without that question, a cluster that was switched off for a weekend would discard all it has.
+ *
+ * For this to hold, a peer takes part in reaping only after it was in contact for a whole grace since its last long absence. Not covered: peers that
+ * were cut off together, and so were in contact all the time; and clocks that differ by more than an eighth of the grace less the two 24ths that a
+ * note may lag.
+ */
+import { Reader, Writer } from '../core/codec.ts'
+import { isStoreError } from '../core/errors.ts'
+import type { PeerId } from '../core/identifiers.ts'
+import type { Effect, StorageClient } from './effect.ts'
+import type { Instant } from './instant.ts'
+import type { ContactAnswer, ContactQuery } from './message.ts'
+import type { Routing } from './routing.ts'
+import { metaKey } from './storage-layout.ts'
+import type { Tokens } from './tokens.ts'
+
+/** Meta row of the {@link ContactNote}. */
+export const contactKey: Uint8Array = metaKey('contact')
+
+/** Times, in milliseconds. */
+const absenceMs = {
+  /** How often the note is looked at, and questions are asked again. */
+  look: 5000,
+  ask: 500,
+  /** Silence after which a contact is a new one. */
+  lapse: 15_000,
+  /** Wait, after the first answer, for members that have not answered. */
+  patience: 10_000,
+  /** Time for the hints of a put that ended to be durable. */
+  margin: 2000
+} as const
+
+/** What a peer keeps of its contacts; wall times in milliseconds. */
+interface ContactNote {
+  /** Last moment after which a contact lasted a 24th of the grace: time for comparisons in the background. */
+  readonly latestMs: number
+  /** Beginning of the time in contact that goes on: birth, or the return from the last long absence. */
+  readonly sinceMs: number
+  /** Last contact before that absence; 0 for none. */
+  readonly gapMs: number
+  /** Everything that was coordinated here until then has its copies or its hints. */
+  readonly confirmedMs: number
+}
+
+export interface AbsenceParts {
+  readonly routing: Routing
+  readonly tokens: Tokens
+  readonly graceMs: number
+  /** The note as read from {@link contactKey}. */
+  readonly note: Uint8Array | undefined
+  /** Wall times of the last put that was coordinated here, and of the oldest that may lack copies and hints. */
+  puts(now: Instant): { readonly lastMs: number; readonly openSinceMs: number }
+  /** This peer was away for long, and has met a member. */
+  doubted(now: Instant, effects: Effect[]): void
+  /** The members were asked: the copies are kept or discarded. */
+  decided(now: Instant, decision: 'keep' | 'discard', effects: Effect[]): void
+}
+
+/** A question to the members, and who has answered it. */
+interface Doubt {
+  readonly id: number
+  readonly sinceMs: number
+  /** Age of the last contact when the doubt began. */
+  readonly awayMs: number
+  readonly answered: Set<PeerId>
+  firstAnswerMs: number
+}
+
+export class Absence implements StorageClient {
+  readonly #parts: AbsenceParts
+  #latestMs = 0
+  #sinceMs = 0
+  #gapMs = 0
+  #confirmedMs = 0
+  /** Beginning and last message of the contact that goes on. */
+  #contactSince: Instant = { ms: Number.NEGATIVE_INFINITY, wallMs: 0 }
+  #heard: Instant = { ms: Number.NEGATIVE_INFINITY, wallMs: 0 }
+  #noted: ContactNote | undefined
+  #lookAtMs = Number.POSITIVE_INFINITY
+  #doubt: Doubt | undefined
+
+  constructor(parts: AbsenceParts) {
+    this.#parts = parts
+  }
+
+  start(now: Instant): void {
+    this.#noted = decodeNote(this.#parts.note)
+    const { latestMs, sinceMs, gapMs, confirmedMs } = this.#noted ?? {
+      latestMs: now.wallMs,
+      sinceMs: now.wallMs,
+      gapMs: 0,
+      confirmedMs: 0
+    }
+    this.#latestMs = latestMs
+    this.#sinceMs = sinceMs
+    this.#gapMs = gapMs
+    this.#confirmedMs = confirmedMs
+    this.#lookAtMs = now.ms
+  }
+
+  /** True while this peer may tell nobody of its copies. */
+  get isDoubtful(): boolean {
+    return this.#doubt !== undefined
+  }
+
+  /** Everything that was coordinated here until this wall time has its copies or its hints. */
+  get confirmedMs(): number {
+    return this.#confirmedMs
+  }
+
+  /** True when the last contact is so long ago that the next one raises doubt. */
+  isAway(now: Instant): boolean {
+    return now.wallMs - this.#latestMs > this.#limitMs && this.#others().length > 0
+  }
+
+  /** True when this peer knows enough of the last grace to take part in reaping. */
+  isSeasoned(now: Instant): boolean {
+    return this.#doubt === undefined && (this.#gapMs === 0 || now.wallMs - this.#sinceMs >= this.#parts.graceMs)
+  }
+
+  /** A member was heard of, or connected: called before anything is made of it. */
+  met(now: Instant, effects: Effect[]): void {
+    if (this.#doubt !== undefined) return
+    const isNew = now.ms - this.#heard.ms > absenceMs.lapse || now.wallMs - this.#heard.wallMs > absenceMs.lapse
+    this.#heard = now
+    if (isNew) {
+      this.#contactSince = now
+      if (this.isAway(now)) return this.#doubtAll(now, effects)
+    }
+    if (now.ms - this.#contactSince.ms >= this.#settleMs) this.#latestMs = Math.max(this.#latestMs, now.wallMs - this.#settleMs)
+  }
+
+  receive(now: Instant, from: PeerId, message: ContactQuery | ContactAnswer, effects: Effect[]): void {
+    if (message.type === 'contact-query') this.#answer(now, from, message, effects)
+    else this.#take(now, from, message, effects)
+  }
+
+  deadline(): number {
+    return this.#lookAtMs
+  }
+
+  wake(now: Instant, effects: Effect[]): void {
+    if (this.#doubt !== undefined) return this.#ask(now, this.#doubt, effects)
+    this.#lookAtMs = now.ms + absenceMs.look
+    // Who is the whole cluster is in contact with it.
+    if (this.#others().length === 0) this.#latestMs = Math.max(this.#latestMs, now.wallMs)
+    this.#note(now, effects)
+  }
+
+  written(): void {
+    // Nothing waits for a note.
+  }
+
+  /** The note is written again in time. */
+  failed(): void {
+    this.#noted = undefined
+  }
+
+  loaded(): void {
+    // Nothing is read.
+  }
+
+  scanned(): void {
+    // Nothing is scanned.
+  }
+
+  /** Absence that raises doubt: less than the grace by what notes may lag and clocks may differ. */
+  get #limitMs(): number {
+    return Math.floor((this.#parts.graceMs * 7) / 8)
+  }
+
+  get #settleMs(): number {
+    return Math.floor(this.#parts.graceMs / 24)
+  }
+
+  /** Other members of the ring. */
+  #others(): readonly PeerId[] {
+    const { routing } = this.#parts
+    return routing.ring().members.flatMap(({ peerId }) => (peerId === routing.self ? [] : [peerId]))
+  }
+
+  #doubtAll(now: Instant, effects: Effect[]): void {
+    const { tokens } = this.#parts
+    this.#doubt = {
+      id: tokens.next(),
+      sinceMs: now.ms,
+      awayMs: now.wallMs - this.#latestMs,
+      answered: new Set(),
+      firstAnswerMs: Number.POSITIVE_INFINITY
+    }
+    this.#gapMs = this.#latestMs
+    this.#sinceMs = now.wallMs
+    this.#lookAtMs = now.ms
+    this.#parts.doubted(now, effects)
+  }
+
+  #ask(now: Instant, doubt: Doubt, effects: Effect[]): void {
+    this.#lookAtMs = now.ms + absenceMs.ask
+    for (const peer of this.#others()) {
+      if (doubt.answered.has(peer) || !this.#parts.routing.isReachable(peer)) continue
+      effects.push({ kind: 'send', to: peer, lane: 'request', message: { type: 'contact-query', id: doubt.id } })
+    }
+    this.#judge(now, doubt, effects)
+  }
+
+  /** Answers in ages, so that clocks need not agree about the date. */
+  #answer(now: Instant, to: PeerId, { id }: ContactQuery, effects: Effect[]): void {
+    const sinceAgeMs = Math.max(Math.floor(now.wallMs - this.#sinceMs), 0)
+    const gapAgeMs = this.#gapMs === 0 ? 0 : Math.max(Math.floor(now.wallMs - this.#gapMs), 1)
+    effects.push({ kind: 'send', to, lane: 'request', message: { type: 'contact-answer', id, sinceAgeMs, gapAgeMs } })
+  }
+
+  #take(now: Instant, from: PeerId, { id, sinceAgeMs, gapAgeMs }: ContactAnswer, effects: Effect[]): void {
+    const doubt = this.#doubt
+    if (doubt?.id !== id || !this.#others().includes(from)) return
+    const backForMs = now.ms - doubt.sinceMs
+    const livedOn = sinceAgeMs > backForMs + this.#limitMs || (gapAgeMs > 0 && gapAgeMs + this.#limitMs < backForMs + doubt.awayMs)
+    if (livedOn) return this.#decide(now, 'discard', effects)
+    doubt.answered.add(from)
+    doubt.firstAnswerMs = Math.min(doubt.firstAnswerMs, now.ms)
+    this.#judge(now, doubt, effects)
+  }
+
+  /** Keeps all when everybody has answered that they were away too, or nobody else answers for a while. */
+  #judge(now: Instant, doubt: Doubt, effects: Effect[]): void {
+    const haveAll = this.#others().every(peer => doubt.answered.has(peer))
+    if (doubt.answered.size === 0 && this.#others().length > 0) return
+    if (haveAll || now.ms - doubt.firstAnswerMs >= absenceMs.patience) this.#decide(now, 'keep', effects)
+  }
+
+  #decide(now: Instant, decision: 'keep' | 'discard', effects: Effect[]): void {
+    this.#doubt = undefined
+    this.#latestMs = now.wallMs
+    this.#heard = now
+    this.#contactSince = now
+    this.#lookAtMs = now.ms + absenceMs.look
+    this.#parts.decided(now, decision, effects)
+  }
+
+  /** Keeps the note when it would tell much more than the last one. */
+  #note(now: Instant, effects: Effect[]): void {
+    const { tokens } = this.#parts
+    const { lastMs, openSinceMs } = this.#parts.puts(now)
+    const before = this.#noted
+    const isStale = before === undefined || this.#latestMs - before.latestMs >= this.#settleMs || before.sinceMs !== this.#sinceMs
+    if (!isStale && lastMs < before.confirmedMs) return
+    this.#confirmedMs = Math.max(openSinceMs - absenceMs.margin, this.#confirmedMs)
+    this.#noted = { latestMs: this.#latestMs, sinceMs: this.#sinceMs, gapMs: this.#gapMs, confirmedMs: this.#confirmedMs }
+    effects.push({
+      kind: 'write',
+      batch: [{ type: 'put', key: contactKey, value: encodeNote(this.#noted) }],
+      then: [],
+      token: tokens.take(this)
+    })
+  }
+}
+
+function encodeNote({ latestMs, sinceMs, gapMs, confirmedMs }: ContactNote): Uint8Array {
+  const out = new Writer(64)
+  for (const [index, value] of [latestMs, sinceMs, gapMs, confirmedMs].entries()) out.uint(index + 1, Math.max(Math.floor(value), 0))
+  return out.finish()
+}
+
+/** A note; `undefined` where there is none that can be read: this peer then counts as one that has just begun. */
+function decodeNote(bytes: Uint8Array | undefined): ContactNote | undefined {
+  if (bytes === undefined) return undefined
+  const values = [0, 0, 0, 0, 0]
+  try {
+    const reader = new Reader(bytes)
+    for (let field = reader.field(); field !== 0; field = reader.field()) {
+      if (field < values.length) values[field] = reader.uint()
+      else reader.unknown(field)
+    }
+  } catch (error) {
+    if (!isStoreError(error)) throw error
+    return undefined
+  }
+  const [, latestMs = 0, sinceMs = 0, gapMs = 0, confirmedMs = 0] = values
+  return { latestMs, sinceMs, gapMs, confirmedMs }
+}

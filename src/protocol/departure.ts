@@ -1,0 +1,57 @@
+/** A peer that leaves for good: it serves until all reachable members know the ring without it, and every copy has found its owners. */
+import { keepers } from './wanted-peers.ts'
+import type { Effect } from './effect.ts'
+import type { HintedHandoff } from './hinted-handoff.ts'
+import type { Instant } from './instant.ts'
+import type { Membership } from './membership.ts'
+import type { PutCoordinator } from './put-coordinator.ts'
+import type { Routing } from './routing.ts'
+import type { Transfer } from './transfer.ts'
+
+export interface DepartureParts {
+  readonly routing: Routing
+  readonly hints: HintedHandoff
+  readonly coordinator: PutCoordinator
+  readonly membership: Membership
+  readonly transfer: Transfer
+}
+
+export class Departure {
+  readonly #parts: DepartureParts
+  #isUnderWay = false
+  /** True once the reachable members know that this peer is leaving. */
+  #isDismissed = false
+
+  constructor(parts: DepartureParts) {
+    this.#parts = parts
+  }
+
+  get isUnderWay(): boolean {
+    return this.#isUnderWay
+  }
+
+  begin(now: Instant, effects: Effect[]): void {
+    const { membership, transfer } = this.#parts
+    this.#isUnderWay = true
+    membership.setStatus(now, 'leaving', effects)
+    transfer.awaitCompletion(now, effects)
+    this.finish(now, effects)
+  }
+
+  /** All reachable members know. */
+  dismissed(now: Instant, effects: Effect[]): void {
+    this.#isDismissed = true
+    this.finish(now, effects)
+  }
+
+  /** Left when every copy was given away, or there is nobody to give it to. */
+  finish(now: Instant, effects: Effect[]): void {
+    const { routing, hints, coordinator, membership, transfer } = this.#parts
+    if (!this.#isUnderWay || transfer.running) return
+    const knowsOthers = keepers(membership.view, routing.self).length > 0
+    if (knowsOthers && (!this.#isDismissed || coordinator.active > 0)) return
+    if (routing.ring().members.length > 0 && hints.waiting().length > 0) return
+    this.#isUnderWay = false
+    membership.setStatus(now, 'left', effects, [{ kind: 'report', event: { type: 'left' } }])
+  }
+}

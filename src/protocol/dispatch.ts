@@ -1,0 +1,72 @@
+/** Which part of a peer a message is for. */
+import type { PeerId } from '../core/identifiers.ts'
+import type { AntiEntropy } from './anti-entropy.ts'
+import type { Effect } from './effect.ts'
+import type { GetCoordinator } from './get-coordinator.ts'
+import type { HintedHandoff } from './hinted-handoff.ts'
+import type { Instant } from './instant.ts'
+import type { Membership } from './membership.ts'
+import type { Message } from './message.ts'
+import type { PutCoordinator } from './put-coordinator.ts'
+import type { PutRequests } from './put-request.ts'
+import type { Rejoin } from './rejoin.ts'
+import type { ReplicaServer } from './replica-server.ts'
+import type { TombstoneReaper } from './tombstone-reaper.ts'
+import type { Transfer } from './transfer.ts'
+
+export interface Receivers {
+  readonly coordinator: PutCoordinator
+  readonly puts: PutRequests
+  readonly gets: GetCoordinator
+  readonly hints: HintedHandoff
+  readonly transfer: Transfer
+  readonly antiEntropy: AntiEntropy
+  readonly reaper: TombstoneReaper
+  readonly rejoin: Rejoin
+  readonly membership: Membership
+  readonly server: ReplicaServer
+}
+
+/** Hands a message to the part that it is for. A peer back from a long absence turns away what asks for its copies. */
+export function dispatch(receivers: Receivers, now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
+  if (receivers.rejoin.refuses(from, message, effects)) return
+  switch (message.type) {
+    case 'replicated':
+      return receivers.coordinator.replicated(now, from, message, effects)
+    case 'fetched':
+      return receivers.gets.fetched(now, from, message, effects)
+    case 'put-result':
+      return receivers.puts.putResult(now, from, message, effects)
+    case 'handed-off':
+      return receivers.hints.handedOff(now, from, message, effects)
+    case 'transfer-query':
+    case 'transfer-done':
+      return receivers.transfer.receive(now, from, message, effects)
+    case 'exchange-open':
+    case 'exchange-nodes':
+    case 'exchange-differences':
+    case 'exchange-version':
+    case 'exchange-wanted':
+      return receivers.antiEntropy.receive(now, from, message, effects)
+    case 'reap-ask':
+    case 'reap-agreed':
+    case 'reap-drop':
+    case 'reap-dropped':
+      return receivers.reaper.receive(now, from, message, effects)
+    case 'contact-query':
+    case 'contact-answer':
+      return receivers.rejoin.receive(now, from, message, effects)
+    case 'ping':
+      effects.push({ kind: 'send', to: from, lane: 'request', message: { type: 'pong', id: message.id } })
+      return
+    case 'pong':
+      return
+    case 'view-digest':
+    case 'view-summary':
+    case 'view-request':
+    case 'view-records':
+      return receivers.membership.receive(now, from, message, effects)
+    default:
+      return receivers.server.receive(now, from, message, effects)
+  }
+}

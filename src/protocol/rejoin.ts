@@ -1,0 +1,180 @@
+/**
+ * How a peer comes back from a long absence: it doubts its copies (`absence.ts`), keeps or discards them (`discard.ts`), and is refilled (`refill.ts`).
+ *
+ * While it doubts or discards it is closed: it answers no read, takes no write of others and no part in exchanges, and says that it is overloaded, so
+ * that whoever asks turns to the next. It counts as joining until it has got everything. Its own hints go home all the while, and its own callers'
+ * writes are taken by others or, where nobody can be reached, kept with a hint for every owner.
+ */
+import type { PeerId } from '../core/identifiers.ts'
+import type { MemberStatus } from '../core/member-record.ts'
+import { Absence, type AbsenceParts } from './absence.ts'
+import { Discard, type DiscardParts } from './discard.ts'
+import type { Effect } from './effect.ts'
+import type { EpochLease } from './epoch-lease.ts'
+import type { Instant } from './instant.ts'
+import type { Membership } from './membership.ts'
+import type { ContactAnswer, ContactQuery, Message } from './message.ts'
+import { decodeNumber } from './storage-layout.ts'
+import type { Transfer } from './transfer.ts'
+
+/** What a peer's last run left about its absences. */
+export interface AbsenceRows {
+  readonly contact: Uint8Array | undefined
+  readonly discard: Uint8Array | undefined
+}
+
+export interface RejoinParts
+  extends Omit<AbsenceParts, 'doubted' | 'decided' | 'note'>, Omit<DiscardParts, 'ownReplica' | 'confirmedMs' | 'done'> {
+  readonly rows: AbsenceRows
+  readonly lease: EpochLease
+  membership(): Membership
+  transfer(): Transfer
+}
+
+export class Rejoin {
+  readonly #parts: RejoinParts
+  readonly #absence: Absence
+  readonly #discard: Discard
+  /** What this peer was when it began to doubt. */
+  #statusBefore: MemberStatus = 'up'
+  #keptFrom = 0
+
+  constructor(parts: RejoinParts) {
+    this.#parts = parts
+    const { rows } = parts
+    this.#absence = new Absence({
+      ...parts,
+      note: rows.contact,
+      doubted: (now, effects) => this.#doubted(now, effects),
+      decided: (now, decision, effects) => this.#decided(now, decision, effects)
+    })
+    const keptFrom = rows.discard === undefined ? 0 : decodeNumber(rows.discard)
+    this.#discard = new Discard(
+      {
+        ...parts,
+        ownReplica: () => parts.membership().record?.replica,
+        confirmedMs: () => this.#absence.confirmedMs,
+        done: (now, effects) => this.#discarded(now, effects)
+      },
+      keptFrom
+    )
+  }
+
+  /** True while this peer may tell nobody of its copies. */
+  get isClosed(): boolean {
+    return this.#absence.isDoubtful || this.#discard.isRunning
+  }
+
+  /** Names the discard after which this peer has to be refilled; 0 for none. */
+  get refill(): number {
+    return this.#discard.refill
+  }
+
+  start(now: Instant, effects: Effect[]): void {
+    this.#absence.start(now)
+    if (this.isClosed || this.#absence.isAway(now)) this.#parts.transfer().hold()
+    this.#discard.resume(effects)
+  }
+
+  /** A member was heard of: called before anything is made of it. */
+  met(now: Instant, effects: Effect[]): void {
+    if (this.#parts.membership().status !== 'leaving') this.#absence.met(now, effects)
+  }
+
+  /** True when this peer knows enough of the last grace to take part in reaping. */
+  isSeasoned(now: Instant): boolean {
+    return !this.isClosed && this.#absence.isSeasoned(now)
+  }
+
+  receive(now: Instant, from: PeerId, message: ContactQuery | ContactAnswer, effects: Effect[]): void {
+    this.#absence.receive(now, from, message, effects)
+  }
+
+  /** True for what a closed peer does not serve: whoever waits for an answer has been told. */
+  refuses(from: PeerId, message: Message, effects: Effect[]): boolean {
+    if (!this.isClosed || !SERVED.has(message.type)) return false
+    const answer = refusal(message)
+    if (answer !== undefined) effects.push({ kind: 'send', to: from, lane: 'request', message: answer })
+    return true
+  }
+
+  deadline(): number {
+    return Math.min(this.#absence.deadline(), this.#discard.deadline())
+  }
+
+  wake(now: Instant, effects: Effect[]): void {
+    if (this.#absence.deadline() <= now.ms) this.#absence.wake(now, effects)
+    if (this.#discard.deadline() <= now.ms) this.#discard.wake(now, effects)
+  }
+
+  /** Every member has given what it had. */
+  completed(effects: Effect[]): void {
+    this.#discard.refilled(effects)
+  }
+
+  #doubted(now: Instant, effects: Effect[]): void {
+    const { membership, transfer, lease } = this.#parts
+    this.#statusBefore = membership().status
+    this.#keptFrom = lease.next
+    transfer().hold()
+    membership().setStatus(now, 'joining', effects)
+    effects.push({ kind: 'report', event: { type: 'counted', name: 'absence.doubted' } })
+  }
+
+  #decided(now: Instant, decision: 'keep' | 'discard', effects: Effect[]): void {
+    effects.push({ kind: 'report', event: { type: 'counted', name: decision === 'keep' ? 'absence.kept' : 'absence.discarded' } })
+    if (decision === 'discard') return this.#discard.begin(this.#keptFrom, effects)
+    const { membership, transfer } = this.#parts
+    transfer().release(now, effects)
+    if (this.#statusBefore === 'joining') transfer().awaitCompletion(now, effects)
+    else membership().setStatus(now, this.#statusBefore, effects)
+  }
+
+  #discarded(now: Instant, effects: Effect[]): void {
+    const { transfer } = this.#parts
+    transfer().release(now, effects)
+    transfer().awaitCompletion(now, effects)
+  }
+}
+
+/** What others ask of this peer's copies. */
+const SERVED: ReadonlySet<Message['type']> = new Set<Message['type']>([
+  'fetch',
+  'replicate',
+  'repair',
+  'handoff',
+  'forward-put',
+  'transfer-query',
+  'exchange-open',
+  'exchange-nodes',
+  'exchange-differences',
+  'exchange-version',
+  'exchange-wanted',
+  'reap-ask',
+  'reap-drop'
+])
+
+/** The answer to what is turned away, where somebody waits for one. */
+function refusal(message: Message): Message | undefined {
+  switch (message.type) {
+    case 'fetch':
+      return { type: 'fetched', id: message.id, status: 'overloaded', record: undefined }
+    case 'replicate':
+      return { type: 'replicated', id: message.id, status: 'overloaded' }
+    case 'handoff':
+      return { type: 'handed-off', id: message.id, stored: 0 }
+    case 'forward-put':
+      return {
+        type: 'put-result',
+        id: message.id,
+        status: 'overloaded',
+        dot: undefined,
+        acknowledged: [],
+        hinted: [],
+        siblings: 0,
+        n: 0
+      }
+    default:
+      return undefined
+  }
+}
