@@ -3,9 +3,9 @@
  *
  * Tombstones are reaped by the owners of a key. A peer that was taken out of the ring meanwhile still holds what they deleted, and would bring it
  * back. So each peer keeps a note of when it was last in contact with any member, and when it meets one again after nearly the grace, it *doubts* its
- * copies: it tells nobody of them until it has asked the members it can reach. Where one of them was in contact with the cluster more than that time
- * after this peer was, the cluster lived on without it, and its old copies are discarded (`discard.ts`). Where none was, everybody was away: nothing can
- * have been reaped, and every copy is kept. Without that question, a cluster that was switched off for a weekend would discard all it has.
+ * copies: it tells nobody of them until it has asked the members it can reach. Those that were in contact with the cluster more than that time after
+ * this peer was have lived on without it: what this peer owned together with one of them is there, or was deleted, and the copies here are discarded
+ * (`discard.ts`). Other copies are kept. Without that question, a cluster that was switched off for a weekend would discard all it has.
  *
  * For this to hold, a peer takes part in reaping only after it was in contact for a whole grace since its last long absence. Not covered: peers that
  * were cut off together, and so were in contact all the time; and clocks that differ by more than an eighth of the grace less the two 24ths that a
@@ -59,8 +59,8 @@ export interface AbsenceParts {
   puts(now: Instant): { readonly lastMs: number; readonly openSinceMs: number }
   /** This peer was away for long, and has met a member. */
   doubted(now: Instant, effects: Effect[]): void
-  /** The members were asked: the copies are kept or discarded. */
-  decided(now: Instant, decision: 'keep' | 'discard', effects: Effect[]): void
+  /** The members were asked: these have lived on without this peer. */
+  decided(now: Instant, livedOn: ReadonlySet<PeerId>, effects: Effect[]): void
 }
 
 /** A question to the members, and who has answered it. */
@@ -70,6 +70,7 @@ interface Doubt {
   /** Age of the last contact when the doubt began. */
   readonly awayMs: number
   readonly answered: Set<PeerId>
+  readonly livedOn: Set<PeerId>
   firstAnswerMs: number
 }
 
@@ -193,6 +194,7 @@ export class Absence implements StorageClient {
       sinceMs: now.ms,
       awayMs: now.wallMs - this.#latestMs,
       answered: new Set(),
+      livedOn: new Set(),
       firstAnswerMs: Number.POSITIVE_INFINITY
     }
     this.#gapMs = this.#latestMs
@@ -222,26 +224,26 @@ export class Absence implements StorageClient {
     if (doubt?.id !== id || !this.#others().includes(from)) return
     const backForMs = now.ms - doubt.sinceMs
     const livedOn = sinceAgeMs > backForMs + this.#limitMs || (gapAgeMs > 0 && gapAgeMs + this.#limitMs < backForMs + doubt.awayMs)
-    if (livedOn) return this.#decide(now, 'discard', effects)
+    if (livedOn) doubt.livedOn.add(from)
     doubt.answered.add(from)
     doubt.firstAnswerMs = Math.min(doubt.firstAnswerMs, now.ms)
     this.#judge(now, doubt, effects)
   }
 
-  /** Keeps all when everybody has answered that they were away too, or nobody else answers for a while. */
+  /** Decides when everybody has answered, or nobody else answers for a while. */
   #judge(now: Instant, doubt: Doubt, effects: Effect[]): void {
     const haveAll = this.#others().every(peer => doubt.answered.has(peer))
     if (doubt.answered.size === 0 && this.#others().length > 0) return
-    if (haveAll || now.ms - doubt.firstAnswerMs >= absenceMs.patience) this.#decide(now, 'keep', effects)
+    if (haveAll || now.ms - doubt.firstAnswerMs >= absenceMs.patience) this.#decide(now, doubt, effects)
   }
 
-  #decide(now: Instant, decision: 'keep' | 'discard', effects: Effect[]): void {
+  #decide(now: Instant, { livedOn }: Doubt, effects: Effect[]): void {
     this.#doubt = undefined
     this.#latestMs = now.wallMs
     this.#heard = now
     this.#contactSince = now
     this.#lookAtMs = now.ms + absenceMs.look
-    this.#parts.decided(now, decision, effects)
+    this.#parts.decided(now, livedOn, effects)
   }
 
   /** Keeps the note when it would tell much more than the last one. */

@@ -1,29 +1,38 @@
 /**
- * Drops the copies of a peer that was away while deletes were forgotten: all that were born here before it came back. The other owners refill it.
+ * Drops the copies of a peer that was away while deletes were forgotten: those in the partitions that others know about, as far as they were born here
+ * before it came back. The other owners refill it.
  *
  * Kept are copies that a hint stands for, and writes that were coordinated here so shortly before the absence that their hints may not have been
  * written: those get their hints now. So nothing that was acknowledged goes before its owners have it; such a write may bring back a value that was
  * deleted meanwhile.
  *
- * The first epoch that is kept lies in storage until the peer is refilled: a discard that a crash cuts short goes on at the next start.
+ * What to discard lies in storage until the peer is refilled: a discard that a crash cuts short goes on at the next start.
  */
+import { Reader, Writer } from '../core/codec.ts'
+import { isStoreError } from '../core/errors.ts'
 import { wallTimeMs } from '../core/hybrid-clock.ts'
 import { replicaOf, type PeerId, type ReplicaId } from '../core/identifiers.ts'
-import { transferPageRows } from '../core/limits.ts'
+import { partitionsMax, transferPageRows } from '../core/limits.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { BatchOperation, Effect, ScannedRow, StorageClient } from './effect.ts'
 import { hintStored, type HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import type { Replica, RowChange, RowOperation } from './replica.ts'
-import { ownersOf, type Routing } from './routing.ts'
-import { encodeNumber, keyOfRow, metaKey, prefixes, type LocalRow } from './storage-layout.ts'
+import { ownersOf, partitionOfKey, type Routing } from './routing.ts'
+import { keyOfRow, metaKey, prefixes, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
-/** Meta row with the first epoch that a discard keeps; there while one is under way, and until the peer is refilled. */
+/** Meta row of a discard's {@link Extent}; there while one is under way, and until the peer is refilled. */
 export const discardKey: Uint8Array = metaKey('discard')
 
 /** Pause after the storage failed. */
 const retryAfterMs = 1000
+
+/** What is discarded: everything in these partitions that was born before the epoch `keptFrom`, which is 0 when there is nothing to discard. */
+interface Extent {
+  readonly keptFrom: number
+  readonly partitions: ReadonlySet<number>
+}
 
 export interface DiscardParts {
   readonly routing: Routing
@@ -39,18 +48,17 @@ export interface DiscardParts {
 
 export class Discard implements StorageClient {
   readonly #parts: DiscardParts
-  /** First epoch that is kept; 0 when there is nothing to discard. */
-  #keptFrom: number
+  #extent: Extent
   #isRunning = false
   #writing: number | undefined
   #after: Uint8Array | undefined
   #retryAtMs = Number.POSITIVE_INFINITY
 
-  /** `keptFrom` as read from {@link discardKey}, 0 for none. */
-  constructor(parts: DiscardParts, keptFrom: number) {
+  /** `stored` as read from {@link discardKey}. */
+  constructor(parts: DiscardParts, stored: Uint8Array | undefined) {
     this.#parts = parts
-    this.#keptFrom = keptFrom
-    this.#isRunning = keptFrom > 0
+    this.#extent = stored === undefined ? NOTHING : decodeExtent(stored)
+    this.#isRunning = this.#extent.keptFrom > 0
   }
 
   /** True until all old copies are gone. */
@@ -60,12 +68,12 @@ export class Discard implements StorageClient {
 
   /** Names the discard that this peer has to be refilled after; 0 for none. */
   get refill(): number {
-    return this.#keptFrom
+    return this.#extent.keptFrom
   }
 
-  /** Discards what was born before the epoch `keptFrom`. */
-  begin(keptFrom: number, effects: Effect[]): void {
-    this.#keptFrom = keptFrom
+  /** Discards what was born before the epoch `keptFrom` in these partitions. */
+  begin(keptFrom: number, partitions: readonly number[], effects: Effect[]): void {
+    this.#extent = { keptFrom, partitions: new Set(partitions) }
     this.#isRunning = true
     this.#write(effects)
   }
@@ -77,8 +85,8 @@ export class Discard implements StorageClient {
 
   /** The peer is refilled. */
   refilled(effects: Effect[]): void {
-    if (this.#keptFrom === 0) return
-    this.#keptFrom = 0
+    if (this.#extent === NOTHING) return
+    this.#extent = NOTHING
     effects.push({ kind: 'write', batch: [{ type: 'delete', key: discardKey }], then: [], token: this.#parts.tokens.take(this) })
   }
 
@@ -127,7 +135,7 @@ export class Discard implements StorageClient {
 
   #write(effects: Effect[]): void {
     this.#writing = this.#parts.tokens.take(this)
-    const mark: BatchOperation = { type: 'put', key: discardKey, value: encodeNumber(this.#keptFrom) }
+    const mark: BatchOperation = { type: 'put', key: discardKey, value: encodeExtent(this.#extent) }
     effects.push({ kind: 'write', batch: [mark], then: [], token: this.#writing })
   }
 
@@ -154,7 +162,9 @@ export class Discard implements StorageClient {
 
   #judge(key: Uint8Array, row: LocalRow | undefined): RowChange {
     const { hints, routing } = this.#parts
-    if (row === undefined || row.epoch >= this.#keptFrom || hints.holds(key)) return { row, operations: [], then: [] }
+    const { keptFrom, partitions } = this.#extent
+    const isOld = row !== undefined && row.epoch < keptFrom && partitions.has(partitionOfKey(routing.ring(), key))
+    if (row === undefined || !isOld || hints.holds(key)) return { row, operations: [], then: [] }
     if (!this.#isUnconfirmed(row.record)) {
       return { row: undefined, operations: [], then: [{ kind: 'report', event: { type: 'key-discarded', key, record: row.record } }] }
     }
@@ -168,4 +178,35 @@ export class Discard implements StorageClient {
     const replica = this.#parts.ownReplica()
     return record.siblings.some(({ dot, wallTime }) => replicaOf(dot.actor) === replica && wallTimeMs(wallTime) >= confirmedMs)
   }
+}
+
+const NOTHING: Extent = { keptFrom: 0, partitions: new Set() }
+
+/** One bit for each partition up to the last. */
+function encodeExtent({ keptFrom, partitions }: Extent): Uint8Array {
+  const bits = new Uint8Array(Math.floor(Math.max(...partitions) / 8) + 1)
+  for (const partition of partitions) bits[partition >> 3] = (bits[partition >> 3] ?? 0) | (1 << (partition & 7))
+  const out = new Writer(bits.length + 32)
+  out.uint(1, keptFrom)
+  out.bytes(2, bits)
+  return out.finish()
+}
+
+/** What a discard that was cut short left; nothing where that cannot be read. */
+function decodeExtent(bytes: Uint8Array): Extent {
+  let keptFrom = 0
+  let bits: Uint8Array = new Uint8Array(0)
+  try {
+    const reader = new Reader(bytes)
+    for (let field = reader.field(); field !== 0; field = reader.field()) {
+      if (field === 1) keptFrom = reader.uint()
+      else if (field === 2) bits = reader.bytes(partitionsMax / 8)
+      else reader.unknown(field)
+    }
+  } catch (error) {
+    if (!isStoreError(error)) throw error
+    return NOTHING
+  }
+  const partitions = Array.from({ length: bits.length * 8 }, (_, partition) => partition)
+  return { keptFrom, partitions: new Set(partitions.filter(partition => (((bits[partition >> 3] ?? 0) >> (partition & 7)) & 1) === 1)) }
 }

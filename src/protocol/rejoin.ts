@@ -7,6 +7,7 @@
  */
 import type { PeerId } from '../core/identifiers.ts'
 import type { MemberStatus } from '../core/member-record.ts'
+import type { Ring } from '../core/ring.ts'
 import { Absence, type AbsenceParts } from './absence.ts'
 import { Discard, type DiscardParts } from './discard.ts'
 import type { Effect } from './effect.ts'
@@ -14,7 +15,6 @@ import type { EpochLease } from './epoch-lease.ts'
 import type { Instant } from './instant.ts'
 import type { Membership } from './membership.ts'
 import type { ContactAnswer, ContactQuery, Message } from './message.ts'
-import { decodeNumber } from './storage-layout.ts'
 import type { Transfer } from './transfer.ts'
 
 /** What a peer's last run left about its absences. */
@@ -38,6 +38,8 @@ export class Rejoin {
   /** What this peer was when it began to doubt. */
   #statusBefore: MemberStatus = 'up'
   #keptFrom = 0
+  /** The ring that this peer knew before it met anybody again. */
+  #ringBefore: Ring | undefined
 
   constructor(parts: RejoinParts) {
     this.#parts = parts
@@ -46,18 +48,10 @@ export class Rejoin {
       ...parts,
       note: rows.contact,
       doubted: (now, effects) => this.#doubted(now, effects),
-      decided: (now, decision, effects) => this.#decided(now, decision, effects)
+      decided: (now, livedOn, effects) => this.#decided(now, livedOn, effects)
     })
-    const keptFrom = rows.discard === undefined ? 0 : decodeNumber(rows.discard)
-    this.#discard = new Discard(
-      {
-        ...parts,
-        ownReplica: () => parts.membership().record?.replica,
-        confirmedMs: () => this.#absence.confirmedMs,
-        done: (now, effects) => this.#discarded(now, effects)
-      },
-      keptFrom
-    )
+    const discard = { ...parts, ownReplica: () => parts.membership().record?.replica, confirmedMs: () => this.#absence.confirmedMs }
+    this.#discard = new Discard({ ...discard, done: (now, effects) => this.#discarded(now, effects) }, rows.discard)
   }
 
   /** True while this peer may tell nobody of its copies. */
@@ -116,18 +110,31 @@ export class Rejoin {
     const { membership, transfer, lease } = this.#parts
     this.#statusBefore = membership().status
     this.#keptFrom = lease.next
+    this.#ringBefore = this.#parts.routing.ring()
     transfer().hold()
     membership().setStatus(now, 'joining', effects)
     effects.push({ kind: 'report', event: { type: 'counted', name: 'absence.doubted' } })
   }
 
-  #decided(now: Instant, decision: 'keep' | 'discard', effects: Effect[]): void {
-    effects.push({ kind: 'report', event: { type: 'counted', name: decision === 'keep' ? 'absence.kept' : 'absence.discarded' } })
-    if (decision === 'discard') return this.#discard.begin(this.#keptFrom, effects)
+  #decided(now: Instant, livedOn: ReadonlySet<PeerId>, effects: Effect[]): void {
+    const partitions = this.#vouchedFor(livedOn)
+    effects.push({ kind: 'report', event: { type: 'counted', name: partitions.length === 0 ? 'absence.kept' : 'absence.discarded' } })
+    if (partitions.length > 0) return this.#discard.begin(this.#keptFrom, partitions, effects)
     const { membership, transfer } = this.#parts
     transfer().release(now, effects)
     if (this.#statusBefore === 'joining') transfer().awaitCompletion(now, effects)
     else membership().setStatus(now, this.#statusBefore, effects)
+  }
+
+  /** Partitions that another owner of the ring before this absence knows about: it lived on, or left and gave away what it had. */
+  #vouchedFor(livedOn: ReadonlySet<PeerId>): readonly number[] {
+    const { routing, membership } = this.#parts
+    const ring = this.#ringBefore ?? routing.ring()
+    const { view } = membership()
+    const vouches = (owner: PeerId): boolean => livedOn.has(owner) || (livedOn.size > 0 && view.get(owner)?.status === 'left')
+    return Array.from({ length: ring.partitions }, (_, partition) => partition).filter(partition =>
+      ring.owners(partition).some(owner => owner !== routing.self && vouches(owner))
+    )
   }
 
   #discarded(now: Instant, effects: Effect[]): void {
