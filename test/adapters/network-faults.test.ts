@@ -9,6 +9,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Libp2pNetwork, Libp2pNetworkOptions } from '../../src/adapters/libp2p/network.ts'
 import { NetworkRecorder } from '../../src/conformance/network-recorder.ts'
 import { Writer } from '../../src/core/codec.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Metrics } from '../../src/ports/metrics.ts'
 import { testClock, testNetwork } from './network-peers.ts'
 
@@ -59,6 +60,17 @@ async function openStranger(listen: readonly string[] = []): Promise<Libp2p> {
 
 function dial(stranger: Libp2p, target: Target, protocol = '/dynamesh/request/1'): Promise<Stream> {
   return stranger.dialProtocol(multiaddr(target.network.addresses()[0] ?? ''), protocol)
+}
+
+/** A clock whose timers of ten seconds, such as the wait for a hello, end when the test says so. */
+function clockOfHellos(): { readonly clock: Clock; expire(): void } {
+  let waiting: (() => void)[] = []
+  const schedule = (delayMs: number, wake: () => void): (() => void) => {
+    if (delayMs !== 10_000) return testClock.schedule(delayMs, wake)
+    waiting.push(wake)
+    return () => (waiting = waiting.filter(other => other !== wake))
+  }
+  return { clock: { ...testClock, schedule }, expire: () => waiting.splice(0).forEach(wake => wake()) }
 }
 
 function ended(stream: Stream): Promise<void> {
@@ -118,16 +130,7 @@ describe('a stranger', () => {
   })
 
   test('that opens a stream and sends nothing is reset after the hello timeout', async () => {
-    let expire = (): void => {}
-    const clock = {
-      ...testClock,
-      schedule: (delayMs: number, wake: () => void): (() => void) => {
-        if (delayMs !== 10_000) return testClock.schedule(delayMs, wake)
-        const before = expire
-        expire = () => (before(), wake())
-        return () => {}
-      }
-    }
+    const { clock, expire } = clockOfHellos()
     const [target, stranger] = [await openTarget({ clock }), await openStranger()]
     const stream = await dial(stranger, target)
     await new Promise<void>(resolve => stream.addEventListener('message', () => resolve()))
@@ -135,6 +138,18 @@ describe('a stranger', () => {
     await ended(stream)
     expect((await target.seen.seen('refused')).code).toBe('ERR_WIRE_IDLE')
     expect(target.metrics.snapshot()['wire.idle']).toBe(1)
+  })
+
+  test("that was silent is dialled again soon: a slow network is nobody's fault", async () => {
+    const { clock, expire } = clockOfHellos()
+    const stranger = await openStranger(['/ip4/127.0.0.1/tcp/0'])
+    let streams = 0
+    await stranger.handle('/dynamesh/request/1', () => void streams++)
+    const target = await openTarget({ clock, join: stranger.getMultiaddrs().map(String) })
+    await vi.waitUntil(() => streams === 1, { timeout: 20_000 })
+    expire()
+    expect((await target.seen.seen('refused')).code).toBe('ERR_WIRE_IDLE')
+    await vi.waitUntil(() => streams === 2, { timeout: 4000 })
   })
 
   test('that opens a second request stream, or a bulk stream before admission, gets only resets for it', async () => {

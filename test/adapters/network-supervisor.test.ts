@@ -16,7 +16,12 @@ const other = others[0] as PeerId
 class World {
   readonly clock = virtualClock()
   readonly reach = new Map<PeerId, Reach>()
-  readonly dials: { readonly atMs: number; readonly peer: PeerId | undefined; readonly present: Reach }[] = []
+  readonly dials: {
+    readonly atMs: number
+    readonly peer: PeerId | undefined
+    readonly addresses: readonly string[]
+    readonly present: Reach
+  }[] = []
   running = 0
   mostRunning = 0
   isFull = false
@@ -28,7 +33,7 @@ class World {
     reach: peer => this.reach.get(peer) ?? 'not',
     isFull: () => this.isFull,
     isLasting: error => error instanceof StoreError,
-    dial: (peer, _addresses, present, signal) => this.#dial(peer, present, signal)
+    dial: (peer, addresses, present, signal) => this.#dial(peer, addresses, present, signal)
   })
 
   want(...peers: readonly PeerId[]): void {
@@ -51,8 +56,8 @@ class World {
     return this.dials.slice(1).map((dial, index) => dial.atMs - (this.dials[index]?.atMs ?? 0))
   }
 
-  async #dial(peer: PeerId | undefined, present: Reach, signal: AbortSignal): Promise<PeerId> {
-    this.dials.push({ atMs: this.clock.monotonicMs(), peer, present })
+  async #dial(peer: PeerId | undefined, addresses: readonly string[], present: Reach, signal: AbortSignal): Promise<PeerId> {
+    this.dials.push({ atMs: this.clock.monotonicMs(), peer, addresses, present })
     this.running++
     this.mostRunning = Math.max(this.mostRunning, this.running)
     try {
@@ -182,6 +187,39 @@ describe('the connection supervisor', () => {
     expect(world.dials).toHaveLength(1)
     await world.clock.advance(20_000)
     expect(world.dials).toHaveLength(2)
+  })
+
+  test('tries a peer soon that has a new address, and gives up dials to addresses that it has no more', async () => {
+    const world = started()
+    const at = (...ports: readonly number[]): void =>
+      world.supervisor.want([{ peer: other, addresses: ports.map(port => `/ip4/127.0.0.1/tcp/${port}/p2p/${other}`) }])
+    at(1)
+    await world.clock.advance(90_000)
+    const failed = world.dials.length
+    at(1, 2)
+    await world.clock.advance(400)
+    expect(world.dials).toHaveLength(failed + 1)
+    world.outcome = () => new Promise(() => {})
+    await world.clock.advance(20_000)
+    const hanging = world.dials.length
+    at(2, 1)
+    at(2, 3)
+    await world.clock.advance(20_000)
+    expect(world.dials).toHaveLength(hanging)
+    at(4)
+    await world.clock.advance(800)
+    expect(world.dials.at(-1)?.addresses).toEqual([`/ip4/127.0.0.1/tcp/4/p2p/${other}`])
+    expect([world.dials.length, world.running]).toEqual([hanging + 1, 1])
+  })
+
+  test('does not let a peer that is being punished out by a new address', async () => {
+    const world = started()
+    world.want(other)
+    world.supervisor.punish(other)
+    const count = world.dials.length
+    world.supervisor.want([{ peer: other, addresses: [`/ip4/127.0.0.1/tcp/2/p2p/${other}`] }])
+    await world.clock.advance(9_000)
+    expect(world.dials).toHaveLength(count)
   })
 
   test('runs a bounded number of dials at a time, and all of them in the end', async () => {

@@ -48,6 +48,8 @@ interface Target {
 const courtesyMs = 1_000
 /** Why a dial ended whose peer connected in another way. */
 const superseded = 'superseded'
+/** Why a dial ended whose peer is at other addresses by now. */
+const moved = 'moved'
 /** A connection that lasted this long wipes out the failures before it. */
 const steadyMs = 10_000
 
@@ -144,9 +146,20 @@ export class ConnectionSupervisor {
     const isNew = !this.#targets.has(peer)
     const target = this.#target(peer, peer)
     target.isWanted = true
-    const joined = target.isJoin ? target.addresses : []
+    const before = target.addresses
+    const joined = target.isJoin ? before : []
     target.addresses = [...new Set([...addresses, ...joined])]
+    if (!isNew && target.addresses.some(address => !before.includes(address))) this.#moved(target, before)
     if (isNew && this.#options.self > peer) target.dueMs += courtesyMs * (0.5 + this.#options.fraction())
+  }
+
+  /** A peer has a new address: what did not work so far may work there. A dial to addresses of which it has none left is given up. */
+  #moved(target: Target, before: readonly string[]): void {
+    const { dueMs } = target
+    target.failures = 0
+    this.#later(target, redialBackoff)
+    target.dueMs = Math.max(Math.min(target.dueMs, dueMs), target.punishedUntilMs)
+    if (!before.some(address => target.addresses.includes(address))) target.attempt?.abort(moved)
   }
 
   #target(key: string, peer: PeerId | undefined): Target {
@@ -230,7 +243,8 @@ export class ConnectionSupervisor {
       if (this.#reach(target) !== 'direct') this.#later(target, upgradeBackoff)
     } catch (error) {
       const patient = isBetter(present, 'not') ? upgradeBackoff : redialBackoff
-      if (!attempt.signal.aborted || attempt.signal.reason === superseded)
+      if (attempt.signal.reason === moved) this.#later(target, redialBackoff)
+      else if (!attempt.signal.aborted || attempt.signal.reason === superseded)
         this.#later(target, this.#options.isLasting(error) ? refusedBackoff : patient)
       else if (this.#isRunning) this.#retryNow(target)
     } finally {

@@ -2,7 +2,7 @@
  * One attempt to reach a peer: its addresses one after the other, until one leads to a session that is admitted.
  */
 import type { Libp2p } from '@libp2p/interface'
-import { StoreError } from '../../core/errors.ts'
+import { StoreError, type ErrorCode } from '../../core/errors.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Metrics } from '../../ports/metrics.ts'
@@ -26,9 +26,12 @@ export interface DiallerOptions {
   isOurself(refusal: Refusal): void
 }
 
+/** Errors that a bad network makes: they say nothing about the peer. */
+const passing: ReadonlySet<ErrorCode> = new Set(['ERR_NETWORK', 'ERR_CLOSED', 'ERR_WIRE_IDLE'])
+
 /** True for an error that trying again soon, or at another address, does not mend. */
 export function isLasting(error: unknown): boolean {
-  return error instanceof StoreError && error.code !== 'ERR_NETWORK' && error.code !== 'ERR_CLOSED'
+  return error instanceof StoreError && !passing.has(error.code)
 }
 
 export class Dialler {

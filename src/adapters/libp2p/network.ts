@@ -266,12 +266,14 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   #refused(peer: PeerId, refusal: Refusal): void {
     this.#options.metrics?.count('network.refused')
     this.#options.logger?.warn('a peer was not admitted', { peer, ...refusal })
-    this.#supervisor.punish(peer)
+    // It may just be slow to hear of us, or we of it.
+    if (refusal.code !== 'ERR_WIRE_IDLE') this.#supervisor.punish(peer)
     this.#handlers?.refused(peer, refusal.code, refusal.message)
   }
 
   #faulty(peer: PeerId, error: StoreError): void {
-    this.#options.metrics?.count(error.code === 'ERR_WIRE_IDLE' ? 'wire.idle' : 'wire.malformed')
+    if (error.code === 'ERR_WIRE_IDLE') return this.#options.metrics?.count('wire.idle')
+    this.#options.metrics?.count('wire.malformed')
     this.#options.logger?.warn('a peer broke the rules of the wire', { peer, code: error.code, message: error.message })
     this.#supervisor.punish(peer)
   }
