@@ -2,11 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
 import { encodeUtf8 } from '../../src/core/codec.ts'
+import { emptyContext } from '../../src/core/causal-context.ts'
 import { contextSeal, openContext, sealContext } from '../../src/core/context-token.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { position } from '../../src/core/position.ts'
+import { partitionOf, position } from '../../src/core/position.ts'
 import { createRing, type Ring, type RingMember } from '../../src/core/ring.ts'
 import { partitionOfKey } from '../../src/protocol/routing.ts'
+import type { CallOutcome } from '../../src/simulation/peer-life.ts'
 import { peerName } from '../../src/simulation/simulated-identity.ts'
 import { ada, ben, clusterOf, cyd, holders } from '../scenarios/cast.ts'
 
@@ -72,17 +74,60 @@ describe('4.1 System Interface', () => {
     expect(() => openContext(seal, key, token.subarray(1))).toThrow(expect.objectContaining({ code: 'ERR_CONTEXT_MALFORMED' }))
   })
 
-  test('a MD5 hash of the key is its 128-bit identifier', () => {
+  test('the context is stored along with the object', () => {
+    const cluster = clusterOf(3)
+    const first = cluster.put(ada, 'k', 'one', { quorum: 3 })
+    const { dot, context } = cluster.put(ben, 'k', 'two', { quorum: 3, context: first.context })
+    for (const peer of cluster.peers) {
+      cluster.crash(peer, 'lost')
+      const stored = cluster.copy(peer, 'k')
+      expect(stored?.siblings.map(sibling => sibling.dot)).toEqual([dot])
+      expect(stored?.context).toEqual(context)
+    }
+  })
+
+  test('key and object are opaque arrays of bytes', () => {
+    const cluster = clusterOf(3)
+    const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+    const key = Uint8Array.of(0xff, 0x00, 0xc3, 0x28)
+    let outcome: CallOutcome
+    const request = cluster.nextRequest(ada)
+    const put = { key, context: emptyContext, value: everyByte, request, w: 3, sloppy: true, timeoutMs: 5000 }
+    cluster.peer(ada).put(put, done => (outcome = done))
+    cluster.runUntil(() => outcome !== undefined)
+    outcome = undefined
+    cluster.peer(ben).get({ key, r: 3, sloppy: true, timeoutMs: 5000 }, done => (outcome = done))
+    cluster.runUntil(() => outcome !== undefined)
+    expect(outcome).toMatchObject({ status: 'ok', record: { siblings: [{ value: everyByte }] } })
+  })
+
+  test('a MD5 hash of the key is its 128-bit identifier, which determines the nodes that serve the key', () => {
     expect(toHex(position(encodeUtf8('')))).toBe('d41d8cd98f00b204e9800998ecf8427e')
     expect(toHex(position(encodeUtf8('message digest')))).toBe('f96b697d7cb7938d525a2f31aaf161d0')
+    const cluster = clusterOf(6)
+    for (const key of ['', 'message digest', 'cart']) {
+      const firstOf16 = Number.parseInt(toHex(position(encodeUtf8(key))).slice(0, 1), 16)
+      expect(cluster.owners(key)).toEqual(cluster.peer(ada).ringPeer?.ring().owners(firstOf16))
+    }
   })
 })
 
 describe('4.2 Partitioning Algorithm', () => {
-  test('the positions are a ring that is fixed: the last partition is followed by the first', () => {
-    const ring = ringOf(5)
-    for (const partition of [0, ring.partitions - 1]) expect(ring.owners(partition)).toHaveLength(3)
-    expect(() => ring.owners(ring.partitions)).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS' }))
+  test('the positions are a fixed ring: whoever are the members, a key is at the same place, from the first partition to the last', () => {
+    const ends = [new Uint8Array(16), new Uint8Array(16).fill(0xff)].map(each => partitionOf(each, 1024))
+    expect(ends).toEqual([0, 1023])
+    const rings = [3, 5, 30].map(peers => ringOf(peers))
+    for (let key = 0; key < 20; key++) expect(new Set(rings.map(ring => partitionOfKey(ring, encodeUtf8(`key-${key}`)))).size).toBe(1)
+    for (const ring of rings) expect(() => ring.owners(1024)).toThrow(expect.objectContaining({ code: 'ERR_OPTIONS' }))
+  })
+
+  test('each node is at many places of the ring, not at one', () => {
+    const ring = ringOf(10)
+    for (const { peerId } of ring.members) {
+      const owned = ring.partitionsOf(peerId)
+      const runs = owned.filter(partition => !owned.includes((partition + 1) % 1024)).length
+      expect(runs).toBeGreaterThan(50)
+    }
   })
 
   test('an arrival or a departure leaves what does not concern it where it was', () => {
