@@ -33,6 +33,36 @@ describe('4.5 Execution of get () and put () operations', () => {
     expect([...asked].sort()).toEqual([...owners.slice(1), next].sort())
   })
 
+  test('a node that is not in the top N forwards a put to the first of the top N, which coordinates it; one of the top N coordinates itself', () => {
+    const cluster = clusterOf(6)
+    for (let key = 0; key < 20; key++) {
+      const owners = cluster.owners(`key-${key}`)
+      for (const caller of cluster.peers) {
+        const forwarded = new Set<PeerId>()
+        cluster.observer = { sent: (_from, to, message) => (message.type === 'forward-put' ? forwarded.add(to) : undefined) }
+        const { coordinator } = cluster.put(caller, `key-${key}`, `by ${caller}`, { quorum: 1 })
+        expect(coordinator).toBe(owners.includes(caller) ? caller : owners[0])
+        expect([...forwarded]).toEqual(owners.includes(caller) ? [] : [owners[0]])
+      }
+    }
+  })
+
+  test('R and W are the least numbers of nodes that take part in a successful read and write', () => {
+    const cluster = clusterOf(5)
+    for (const quorum of [1, 2, 3]) {
+      const key = `key-${quorum}`
+      const written = cluster.put(ada, key, 'v', { quorum })
+      expect(new Set(written.acknowledged).size).toBeGreaterThanOrEqual(quorum)
+      for (const peer of written.acknowledged) expect(cluster.copyValues(peer, key)).toEqual(['v'])
+      cluster.run(1000)
+      expect(new Set(cluster.get(ada, key, { quorum }).replied).size).toBeGreaterThanOrEqual(quorum)
+    }
+    const key = keyOwnedBy(cluster, ada, ben, cyd)
+    for (const silent of [ben, cyd]) cluster.network.block(silent, ada)
+    expect(cluster.put(ada, key, 'v', { quorum: 2, sloppy: false, timeoutMs: 3000 }).status).toBe('quorum')
+    expect(cluster.get(ada, key, { quorum: 2, sloppy: false, timeoutMs: 3000 }).status).toBe('quorum')
+  })
+
   test('R + W > N: a read sees the last acknowledged write whichever nodes answer', () => {
     const cluster = clusterOf(3)
     let context = cluster.put(ada, 'k', 'v0', { quorum: 2 }).context
@@ -59,23 +89,54 @@ describe('4.5 Execution of get () and put () operations', () => {
     expect(written.dot?.actor.startsWith(cluster.peer(written.coordinator ?? ada).ringPeer?.member?.replica ?? '?')).toBe(true)
   })
 
-  test('the latency is that of the slowest of the R replicas', () => {
-    const cluster = clusterOf(3)
-    cluster.put(ada, 'k', 'v', { quorum: 3 })
-    for (const peer of [ada, ben]) cluster.network.clog(cyd, peer, 400)
-    const startMs = cluster.time.nowMs
-    cluster.get(ada, 'k', { quorum: 2 })
-    const quickMs = cluster.time.nowMs - startMs
-    cluster.get(ada, 'k', { quorum: 3 })
-    const slowMs = cluster.time.nowMs - startMs
-    expect(quickMs).toBeLessThan(100)
-    expect(slowMs).toBeGreaterThan(300)
-  })
+  test.each(['get', 'put'] as const)(
+    'the latency of a %s is that of the slowest of the R or W replicas, so R and W less than N are quicker',
+    call => {
+      const cluster = clusterOf(3)
+      cluster.put(ada, 'k', 'v', { quorum: 3 })
+      for (const peer of [ada, ben]) cluster.network.clog(cyd, peer, 400)
+      const timed = (quorum: number): number => {
+        const startMs = cluster.time.nowMs
+        if (call === 'get') cluster.get(ada, 'k', { quorum })
+        else cluster.put(ada, 'k', 'w', { quorum })
+        return cluster.time.nowMs - startMs
+      }
+      expect(timed(2)).toBeLessThan(100)
+      expect(timed(3)).toBeGreaterThan(300)
+    }
+  )
 
   test('a get returns all versions that are causally unrelated', () => {
     const cluster = clusterOf(3)
     for (const value of ['a', 'b', 'c']) cluster.put(ada, 'k', value)
     expect(cluster.get(cyd, 'k', { quorum: 3 }).values).toEqual(['a', 'b', 'c'])
+  })
+
+  test('a get asks for the existing versions from the N highest-ranked reachable nodes, and returns after R responses', () => {
+    const cluster = clusterOf(6)
+    cluster.put(ada, 'k', 'v', { quorum: 3 })
+    const owners = cluster.owners('k')
+    const reader = cluster.peers.find(peer => !owners.includes(peer)) ?? ada
+    const asked: PeerId[] = []
+    cluster.observer = { sent: (_from, to, message) => (message.type === 'fetch' ? void asked.push(to) : undefined) }
+    cluster.network.clog(owners[2] ?? ada, reader, 300)
+    const { replied } = cluster.get(reader, 'k', { quorum: 2 })
+    expect(asked.toSorted()).toEqual(owners.toSorted())
+    expect(replied.toSorted()).toEqual(owners.slice(0, 2).toSorted())
+  })
+
+  test('versions that diverged are reconciled, and what supersedes them is written back to the replicas that were stale (read repair)', () => {
+    const cluster = clusterOf(3)
+    const first = cluster.put(ada, 'k', 'old', { quorum: 3 })
+    cluster.network.block(ada, cyd)
+    cluster.put(ada, 'k', 'new', { quorum: 2, context: first.context })
+    expect(cluster.copyValues(cyd, 'k')).toEqual(['old'])
+    const repaired: PeerId[] = []
+    cluster.observer = { reported: (_peer, event) => (event.type === 'repair-sent' ? void repaired.push(event.target) : undefined) }
+    expect(cluster.get(ben, 'k', { quorum: 3 }).values).toEqual(['new'])
+    cluster.run(100)
+    expect(repaired).toEqual([cyd])
+    expect(cluster.copyValues(cyd, 'k')).toEqual(['new'])
   })
 })
 
@@ -105,6 +166,44 @@ describe('4.6 Handling Failures: Hinted Handoff', () => {
     cluster.settle()
     cluster.run(100)
     expect(holders(cluster, key)).toEqual([ada, ben, cyd])
+  })
+
+  test('hinted replicas are kept apart, on disk, and looked at again until they are delivered', () => {
+    const cluster = clusterOf(4)
+    const key = keyOwnedBy(cluster, ada, ben, cyd)
+    cluster.crash(ada)
+    cluster.run(10_000)
+    cluster.put(ben, key, 'v', { quorum: 3 })
+    cluster.crash(dee, 'lost')
+    expect(cluster.hintCount(dee)).toBe(1)
+    cluster.start(dee)
+    cluster.settle()
+    cluster.network.block(dee, ada)
+    cluster.network.block(ada, dee)
+    cluster.start(ada)
+    cluster.run(60_000)
+    expect(cluster.hintCount(dee)).toBe(1)
+    cluster.heal()
+    cluster.settle()
+    expect(cluster.copyValues(ada, key)).toEqual(['v'])
+    expect(cluster.hintCount(dee)).toBe(0)
+  })
+
+  test('the hand over never decreases the number of replicas in the system', () => {
+    const cluster = clusterOf(4)
+    const key = keyOwnedBy(cluster, ada, ben, cyd)
+    cluster.crash(ada)
+    cluster.run(10_000)
+    cluster.put(ben, key, 'v', { quorum: 3 })
+    const counts = [holders(cluster, key).length]
+    cluster.observer = { becameDurable: () => void counts.push(holders(cluster, key).length) }
+    cluster.start(ada)
+    cluster.settle()
+    cluster.run(100)
+    expect(holders(cluster, key)).toEqual([ada, ben, cyd])
+    expect(counts.slice(0, 1)).toEqual([3])
+    expect(Math.min(...counts)).toBe(3)
+    expect(Math.max(...counts)).toBe(4)
   })
 
   test('with W = 1 a write is accepted as long as a single node in the system has written it durably', () => {
