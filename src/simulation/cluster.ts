@@ -85,7 +85,7 @@ export interface PutAnswer extends Omit<PutOutcome, 'kind' | 'status'> {
 
 /** Watches everything that happens. */
 export interface ClusterObserver {
-  sent?(from: PeerId, to: PeerId, message: Message): void
+  sent?(from: PeerId, to: PeerId, message: Message, lane: 'request' | 'bulk'): void
   reported?(peer: PeerId, event: ProtocolEvent): void
   /** A batch became durable at a peer. */
   becameDurable?(peer: PeerId, batch: readonly BatchOperation[]): void
@@ -315,9 +315,9 @@ export class Cluster {
   #watch(): PeerObserver {
     const note = (who: string, what: string): void => this.trace.add(this.time.nowMs, who, what)
     return {
-      sent: (from, to, message) => {
+      sent: (from, to, message, lane) => {
         if (this.trace.isOn) note(from, `-> ${to} ${describeMessage(message)}`)
-        this.observer.sent?.(from, to, message)
+        this.observer.sent?.(from, to, message, lane)
       },
       reported: (peer, event) => {
         const line = this.trace.isOn ? describeEvent(event) : undefined

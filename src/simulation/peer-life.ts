@@ -26,7 +26,7 @@ export interface PeerProfile {
 
 /** Who watches a peer. */
 export interface PeerObserver {
-  sent(from: PeerId, to: PeerId, message: Message): void
+  sent(from: PeerId, to: PeerId, message: Message, lane: 'request' | 'bulk'): void
   reported(peer: PeerId, event: ProtocolEvent): void
   noted(peer: PeerId, what: string): void
   /** The protocol threw, or broke an invariant of its own. */

@@ -298,9 +298,9 @@ export class SimulatedPeer implements Endpoint {
     }
   }
 
-  #send(life: Life, { to, message }: Extract<Effect, { kind: 'send' }>): void {
+  #send(life: Life, { to, lane, message }: Extract<Effect, { kind: 'send' }>): void {
     const { network, observer } = this.#parts
-    observer.sent(this.peer, to, message)
+    observer.sent(this.peer, to, message, lane)
     if (to === this.peer) {
       life.following.push((now, effects) => life.ringPeer.receive(now, to, message, effects))
       return
