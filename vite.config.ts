@@ -52,7 +52,7 @@ export default defineConfig({
         test: {
           name: 'chromium',
           include: ['test/browser/**/*.test.ts'],
-          globalSetup: [at('test/setup/network-relay.ts')],
+          globalSetup: [at('test/setup/network-relay.ts'), at('test/setup/simulated-runs.ts')],
           testTimeout: 60_000,
           browser: {
             enabled: true,
