@@ -59,6 +59,8 @@ export const listeningGetsMax = 8192
 export const keyQueueMax = 1024
 /** Finished requests that a coordinator remembers so that a retry is answered, not repeated; the oldest is forgotten first. */
 export const rememberedRequestsMax = 8192
+/** Age of the replica id that a run of a peer left for the next one; an older one is not taken up, and the next run numbers its writes anew. */
+export const mintingIdMsMax: number = 10 * 60_000
 /** Epochs leased from storage at a time; a restart skips at most this many. */
 export const epochLeaseSize = 1024
 /** Keys that a storage incarnation may hold by default (`keysMax`); a new key past it is refused with `ERR_MAX_KEYS`. */

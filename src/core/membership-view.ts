@@ -92,6 +92,11 @@ export function ringMembers(view: MembershipView): readonly RingMember[] {
     .map(({ peerId, weight, durable, zone }) => ({ peerId, weight, durable, zone }))
 }
 
+/** What of the view decides the ring, as a text. */
+export function ringKey(view: MembershipView): string {
+  return JSON.stringify(ringMembers(view))
+}
+
 function digestOf(records: readonly MemberRecord[]): string {
   const hashes = new Uint8Array(records.length * 8)
   records.forEach((record, index) => hashes.set(memberContentHash(record), index * 8))

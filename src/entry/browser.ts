@@ -33,6 +33,7 @@ export function browserPlatform(): Platform {
       listen: ['/p2p-circuit', '/webrtc'],
       storageBytesMax: browserStorageBytesMaxDefault
     },
+    storageMayRollBack: false,
     clock,
     random,
     verifier: ed25519Verifier,

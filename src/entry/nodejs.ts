@@ -31,6 +31,7 @@ export function nodejsPlatform(): Platform {
       listen: ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws'],
       storageBytesMax: undefined
     },
+    storageMayRollBack: true,
     clock,
     random,
     verifier: ed25519Verifier,

@@ -26,6 +26,7 @@ import type { Prng } from '../core/prng.ts'
 import type { BatchOperation, Effect, StorageClient, StorageFailure } from './effect.ts'
 import type { Instant } from './instant.ts'
 import type { Message, ViewSummary } from './message.ts'
+import { takeMintingId } from './minting-id.ts'
 import { memberKey, metaKey } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 import { encodeUtf8 } from '../core/codec.ts'
@@ -308,7 +309,7 @@ export class Membership implements StorageClient {
     told.push(...after)
     const token = tokens.take(this)
     this.#told.set(token, told)
-    effects.push({ kind: 'write', batch: [this.identityRow(), row(record)], then: [], token })
+    effects.push({ kind: 'write', batch: [this.identityRow(), row(record), takeMintingId], then: [], token })
     this.#parts.changed(now, [signer.peerId], effects)
   }
 

@@ -41,6 +41,11 @@ export class ReplicaOperations {
     this.#keysMax = keysMax
   }
 
+  /** The replica id that writes are numbered under. */
+  get mintingId(): ReplicaId {
+    return this.#replicaId
+  }
+
   /** Mints under a new replica id from now on: what was minted under the old one is not known any more. */
   reincarnate(replicaId: ReplicaId): void {
     this.#replicaId = replicaId

@@ -6,7 +6,7 @@
 import { isStoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import type { MemberRecord, MemberStatus } from '../core/member-record.ts'
-import { ringMembers, type MembershipView } from '../core/membership-view.ts'
+import { ringKey, ringMembers, type MembershipView } from '../core/membership-view.ts'
 import { createRing, type Ring } from '../core/ring.ts'
 import { AntiEntropy } from './anti-entropy.ts'
 import { DamagedRows } from './damaged-rows.ts'
@@ -44,6 +44,8 @@ export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verif
   readonly epochLease: number
   /** Digest of the last ring that was worked through, or empty. */
   readonly settledRing: string
+  /** Replica id that writes are numbered under; see `minting-id.ts`. @default the own one */
+  readonly mintingId?: ReplicaId
   /** Hint rows found in storage. */
   readonly hintRows: readonly ScannedRow[]
   /** Storage keys of rows that were found damaged meanwhile. */
@@ -92,7 +94,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#replica = new Replica(this.#tokens, index, (key, isDurable) => this.#hints.written(key, isDurable))
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
     const graveyard = new Graveyard()
-    this.#operations = new ReplicaOperations(this.#replica, this.#lease, own.replica, graveyard, options.keysMax)
+    this.#operations = new ReplicaOperations(this.#replica, this.#lease, options.mintingId ?? own.replica, graveyard, options.keysMax)
     const parts = { routing: this, tokens: this.#tokens, replica: this.#replica, operations: this.#operations, detector: this.#detector }
     this.#hints = new HintedHandoff(parts)
     for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
@@ -321,6 +323,10 @@ export class RingPeer implements Machine, StorageClient, Routing {
     return this.#replica.keys
   }
 
+  get mintingId(): ReplicaId {
+    return this.#operations.mintingId
+  }
+
   hints(): readonly { readonly target: PeerId; readonly count: number; readonly bytes: number }[] {
     return this.#hints.waiting()
   }
@@ -385,9 +391,4 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#membership.setStatus(now, 'up', effects)
     this.#rejoin.completed(effects)
   }
-}
-
-/** What of the view decides the ring, as a text. */
-function ringKey(view: MembershipView): string {
-  return JSON.stringify(ringMembers(view))
 }

@@ -100,6 +100,8 @@ export class Cluster {
   readonly configuration: ClusterConfiguration
   /** Set it to see what happens. */
   observer: ClusterObserver = {}
+  /** Peers of another configuration, which must not get in. */
+  readonly strangers: SimulatedPeer[] = []
   /** Peers that have left for good. */
   readonly departed: Set<PeerId> = new Set()
   readonly #options: ClusterOptions
@@ -140,19 +142,37 @@ export class Cluster {
 
   /** Adds a peer with an empty storage, which joins by the first peers, and starts it. */
   add(profile: PeerProfile = this.#options.profile?.(this.#members.size) ?? {}): PeerId {
-    const peer = peerName(this.#members.size)
-    const storage = new SimulatedStorage(this.time, this.random.fork(`disk of ${peer}`), { readMs: 1, writeMs: 3, ...this.#options.disks })
-    const { time, network, configuration } = this
-    const random = this.random.fork(peer)
-    const { evictAfterMs = 600_000, tombstoneGraceMs = tombstoneGraceMsDefault } = this.#options
-    const entrances = (): readonly PeerId[] => this.peers.filter(other => other !== peer && !this.departed.has(other)).slice(0, 2)
-    const observer = this.#watch()
-    const parts = { peer, profile, configuration, time, random, network, storage, observer, evictAfterMs, tombstoneGraceMs }
-    const member = new SimulatedPeer(parts, entrances)
-    storage.onDurable = batch => this.observer.becameDurable?.(peer, batch)
+    const member = this.#create(peerName(this.#members.size), profile, this.configuration)
+    const { peer } = member
+    member.storage.onDurable = batch => this.observer.becameDurable?.(peer, batch)
     this.#members.set(peer, member)
     member.start()
     return peer
+  }
+
+  /** Starts a peer of another configuration, which tries to join. It is not among the {@link Cluster.peers}. */
+  addStranger(configuration: Pick<ClusterConfiguration, 'partitions' | 'replicas'>): SimulatedPeer {
+    const name = `stranger${peerName(this.strangers.length)}` as PeerId
+    const stranger = this.#create(name, {}, { ...this.configuration, ...configuration })
+    this.strangers.push(stranger)
+    stranger.start()
+    return stranger
+  }
+
+  /** Absence after which a member that is not durable is evicted. */
+  get evictAfterMs(): number {
+    return this.#options.evictAfterMs ?? 600_000
+  }
+
+  #create(peer: PeerId, profile: PeerProfile, configuration: ClusterConfiguration): SimulatedPeer {
+    const { time, network, evictAfterMs } = this
+    const storage = new SimulatedStorage(time, this.random.fork(`disk of ${peer}`), { readMs: 1, writeMs: 3, ...this.#options.disks })
+    const random = this.random.fork(peer)
+    const { tombstoneGraceMs = tombstoneGraceMsDefault } = this.#options
+    const entrances = (): readonly PeerId[] => this.peers.filter(other => other !== peer && !this.departed.has(other)).slice(0, 2)
+    const observer = this.#watch(configuration === this.configuration)
+    const parts = { peer, profile, configuration, time, random, network, storage, observer, evictAfterMs, tombstoneGraceMs }
+    return new SimulatedPeer(parts, entrances)
   }
 
   start(peer: PeerId): void {
@@ -312,7 +332,7 @@ export class Cluster {
     return answer
   }
 
-  #watch(): PeerObserver {
+  #watch(isMember: boolean): PeerObserver {
     const note = (who: string, what: string): void => this.trace.add(this.time.nowMs, who, what)
     return {
       sent: (from, to, message, lane) => {
@@ -322,6 +342,7 @@ export class Cluster {
       reported: (peer, event) => {
         const line = this.trace.isOn ? describeEvent(event) : undefined
         if (line !== undefined) note(peer, line)
+        if (!isMember) return
         if (event.type === 'left') this.#depart(peer)
         this.observer.reported?.(peer, event)
       },

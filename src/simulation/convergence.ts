@@ -42,6 +42,9 @@ function viewDivergences(cluster: Cluster): readonly string[] {
           .map(({ target, count }) => `${count} hints for ${target}`)
           .join()}`
       )
+  for (const { peer: stranger } of cluster.strangers)
+    for (const { self, view } of peers)
+      if (view.get(stranger) !== undefined) found.push(`${self} knows ${stranger}, which should have been refused`)
   for (const peer of peers) if (peer.status !== 'up') found.push(`${peer.self} is ${peer.status}`)
   return found
 }

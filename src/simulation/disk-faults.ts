@@ -1,9 +1,7 @@
 /** What goes wrong with a peer's disk. */
-import { drawRunning, startAgain, undoLater, type FaultAction, type FaultScene } from './fault-kinds.ts'
+import { drawRunning, shuffled, startAgain, undoLater, type FaultAction, type FaultScene } from './fault-kinds.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
-
-/** Disks lost in one run: more could lose writes that only two had acknowledged. */
-const lossesMax = 1
+import { keyText } from './trace.ts'
 
 export const slowDisk: FaultAction = scene =>
   onDisk(scene, ({ storage }) => {
@@ -37,14 +35,42 @@ export const diskFull: FaultAction = scene =>
   })
 
 /** Everything is gone but the peer's identity. */
-export const diskLoss: FaultAction = scene => {
-  if ((scene.fired['disk-loss'] ?? 0) >= lossesMax) return undefined
-  return onDisk(scene, peer => {
+export const diskLoss: FaultAction = scene =>
+  onVictim(scene, peer => {
     peer.crash()
     peer.storage.wipe()
     return undoLater(scene, () => startAgain(scene.cluster, peer.peer))
   })
-}
+
+/** The disk goes back to what it was a while ago, as when a backup is restored. */
+export const diskRollback: FaultAction = scene =>
+  onVictim(scene, peer => {
+    if (!peer.mayRollBack) return undefined
+    const before = peer.storage.snapshot()
+    const isStopped = scene.random.below(2) === 0
+    return undoLater(scene, () => {
+      if (scene.isOver() || scene.cluster.departed.has(peer.peer)) return
+      if (isStopped) peer.stop()
+      else peer.crash()
+      peer.storage.restore(before)
+      startAgain(scene.cluster, peer.peer)
+    })
+  })
+
+/** The power goes in the middle of a write, whose rows cannot be read afterwards. */
+export const tornWrite: FaultAction = scene =>
+  onVictim(scene, peer => {
+    peer.crash('torn')
+    return undoLater(scene, () => startAgain(scene.cluster, peer.peer))
+  })
+
+/** Single bits turn, anywhere. */
+export const bitFlip: FaultAction = scene =>
+  onVictim(scene, ({ storage }) => {
+    const rows = shuffled(scene.random, storage.rows(new Uint8Array(0))).slice(0, 1 + scene.random.below(3))
+    for (const { key } of rows) storage.flip(key)
+    return rows.length === 0 ? undefined : `in ${rows.map(({ key }) => keyText(key)).join(', ')}`
+  })
 
 /** Ends every fault of a disk. */
 export function mendDisk({ storage }: SimulatedPeer): void {
@@ -56,4 +82,10 @@ export function mendDisk({ storage }: SimulatedPeer): void {
 function onDisk(scene: FaultScene, act: (peer: SimulatedPeer) => string): string | undefined {
   const peer = drawRunning(scene)
   return peer === undefined ? undefined : `${peer.peer} ${act(peer)}`
+}
+
+function onVictim(scene: FaultScene, act: (peer: SimulatedPeer) => string | undefined): string | undefined {
+  const peer = scene.victim()
+  const what = peer?.isRunning === true ? act(peer) : undefined
+  return what === undefined ? undefined : `${peer?.peer} ${what}`
 }

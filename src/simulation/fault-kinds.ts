@@ -22,13 +22,26 @@ export const faultKinds = [
   'disk-error-lasting',
   'disk-full',
   'disk-loss',
+  'disk-rollback',
+  'torn-write',
+  'bit-flip',
   'clock-jump',
+  'clock-drift',
   'late-timers',
+  'throttled-timers',
   'join',
-  'leave'
+  'leave',
+  'absence',
+  'mixed-configuration'
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
+
+/** Kinds that take what was acknowledged. All of them hit the same peer of a run, whose clients ask for two copies at least. */
+export const damagingKinds: readonly FaultKind[] = ['disk-loss', 'disk-rollback', 'torn-write', 'bit-flip']
+
+/** What faults must have brought about in a run of many seeds: a member declared gone while it was absent, a stranger refused. */
+export const consequences = ['evicted', 'refused'] as const
 
 /** Faults that any message may meet, by rates that the seed draws; the schedule has no entries for them. */
 export const messageFaults = ['lost', 'repeated', 'late'] as const
@@ -38,6 +51,8 @@ export type MessageFault = (typeof messageFaults)[number]
 export interface FaultProfile {
   /** Longest fault. */
   readonly longestMs: number
+  /** Longest pause of a peer. */
+  readonly pauseMsMax: number
   /** Fewest members with a weight that must remain when peers leave. */
   readonly membersMin: number
   readonly membersMax: number
@@ -49,8 +64,8 @@ export interface FaultScene {
   readonly profile: FaultProfile
   /** The draws of this one fault. */
   readonly random: Prng
-  /** How often each kind has happened. */
-  readonly fired: Readonly<Partial<Record<FaultKind, number>>>
+  /** The peer whose disk takes damage: the first one drawn is it for the whole run. */
+  victim(): SimulatedPeer | undefined
   /** True once no fault may do further harm. */
   isOver(): boolean
 }

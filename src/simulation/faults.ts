@@ -1,13 +1,15 @@
 /**
  * Lets the faults of a schedule happen to a cluster, one after the other. Every fault ends by itself, and all of them at {@link Faults.stop}.
  */
+import type { Prng } from '../core/prng.ts'
 import type { Cluster } from './cluster.ts'
-import { diskErrorLasting, diskErrorOnce, diskFull, diskLoss, mendDisk, slowDisk } from './disk-faults.ts'
+import { bitFlip, diskErrorLasting, diskErrorOnce, diskFull, diskLoss, diskRollback, mendDisk, slowDisk, tornWrite } from './disk-faults.ts'
 import { startAgain, type FaultAction, type FaultKind, type FaultProfile } from './fault-kinds.ts'
 import type { FaultSchedule, FiredFault, ScheduledFault } from './fault-schedule.ts'
-import { join, leave } from './member-faults.ts'
+import { absence, join, leave, mixedConfiguration } from './member-faults.ts'
 import { clog, flapping, oneWay, partitionBridge, partitionHalves, partitionOne, reset } from './network-faults.ts'
-import { clockJump, crash, crashLoop, crashMidStep, lateTimers, mendPeer, pause } from './peer-faults.ts'
+import { clockDrift, clockJump, crash, crashLoop, crashMidStep, lateTimers, mendPeer, pause, throttledTimers } from './peer-faults.ts'
+import type { SimulatedPeer } from './simulated-peer.ts'
 
 const actions: Readonly<Record<FaultKind, FaultAction>> = {
   'partition-halves': partitionHalves,
@@ -26,10 +28,17 @@ const actions: Readonly<Record<FaultKind, FaultAction>> = {
   'disk-error-lasting': diskErrorLasting,
   'disk-full': diskFull,
   'disk-loss': diskLoss,
+  'disk-rollback': diskRollback,
+  'torn-write': tornWrite,
+  'bit-flip': bitFlip,
   'clock-jump': clockJump,
+  'clock-drift': clockDrift,
   'late-timers': lateTimers,
+  'throttled-timers': throttledTimers,
   join,
-  leave
+  leave,
+  absence,
+  'mixed-configuration': mixedConfiguration
 }
 
 export class Faults {
@@ -38,6 +47,7 @@ export class Faults {
   readonly #profile: FaultProfile
   readonly #counts: Partial<Record<FaultKind, number>> = {}
   readonly #events: FiredFault[] = []
+  #victim: SimulatedPeer | undefined
   #isOver = false
 
   constructor(cluster: Cluster, schedule: FaultSchedule, profile: FaultProfile) {
@@ -66,6 +76,7 @@ export class Faults {
     const cluster = this.#cluster
     cluster.network.quality = { ...cluster.network.quality, lossPerMille: 0, duplicatePerMille: 0, tailPerMille: 0 }
     cluster.heal()
+    for (const stranger of cluster.strangers) stranger.stop()
     for (const name of cluster.peers) {
       const peer = cluster.peer(name)
       mendPeer(peer)
@@ -84,9 +95,22 @@ export class Faults {
     })
   }
 
+  /** The one peer whose disk takes damage. */
+  #victimOf(random: Prng): SimulatedPeer | undefined {
+    const stores = this.#cluster.running().filter(({ ringPeer }) => (ringPeer?.member?.weight ?? 0) > 0)
+    this.#victim ??= stores[random.below(Math.max(stores.length, 1))]
+    return this.#victim
+  }
+
   #fire({ number, kind, random }: ScheduledFault): void {
     const cluster = this.#cluster
-    const what = actions[kind]({ cluster, random, profile: this.#profile, fired: this.#counts, isOver: () => this.#isOver })
+    const what = actions[kind]({
+      cluster,
+      random,
+      profile: this.#profile,
+      victim: () => this.#victimOf(random),
+      isOver: () => this.#isOver
+    })
     if (what === undefined) return
     this.#counts[kind] = (this.#counts[kind] ?? 0) + 1
     this.#events.push({ number, kind, atMs: cluster.time.nowMs, what })

@@ -1,5 +1,5 @@
 /** What goes wrong within a peer: it ends at any moment, stands still, and its clock and timers are not what they seem. */
-import { drawDuration, drawRunning, startAgain, undoLater, type FaultAction, type FaultScene } from './fault-kinds.ts'
+import { drawRunning, startAgain, undoLater, type FaultAction, type FaultScene } from './fault-kinds.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
 /** Between two events. */
@@ -25,10 +25,11 @@ export const crashLoop: FaultAction = scene =>
     return `${times} times`
   })
 
-/** Does nothing for a while, then everything that came meanwhile. */
+/** Does nothing for a while, then everything that came meanwhile, timers included. As many short pauses as long ones. */
 export const pause: FaultAction = scene =>
   onPeer(scene, peer => {
-    const durationMs = 1 + scene.random.below(drawDuration(scene))
+    const { random, profile } = scene
+    const durationMs = Math.min(1 + random.below(2 ** (1 + random.below(20))), profile.pauseMsMax)
     peer.pause(durationMs)
     return `for ${durationMs} ms`
   })
@@ -36,8 +37,15 @@ export const pause: FaultAction = scene =>
 export const clockJump: FaultAction = scene =>
   onPeer(scene, peer => {
     const jumpMs = (scene.random.below(2000) - 1000) * scene.random.below(1000)
-    peer.wallSkewMs += jumpMs
+    peer.clock.wallSkewMs += jumpMs
     return `by ${jumpMs} ms`
+  })
+
+/** Runs up to a tenth too fast or too slow, which a minute of waiting turns into six seconds. */
+export const clockDrift: FaultAction = scene =>
+  onPeer(scene, peer => {
+    peer.clock.ratePerMille = 900 + scene.random.below(201)
+    return `to ${peer.clock.ratePerMille} per mille`
   })
 
 /** Every timer fires up to a second after its time. */
@@ -49,9 +57,22 @@ export const lateTimers: FaultAction = scene =>
     })
   })
 
+/** Timers fire once a second, or once a minute: a hidden tab. */
+export const throttledTimers: FaultAction = scene =>
+  onPeer(scene, peer => {
+    peer.timerGrainMs = scene.random.below(3) === 0 ? 60_000 : 1000
+    const duration = undoLater(scene, () => {
+      peer.timerGrainMs = 0
+    })
+    return `to one in ${peer.timerGrainMs} ms ${duration}`
+  })
+
 /** Ends every fault of a peer, those that wait for their moment included. */
 export function mendPeer(peer: SimulatedPeer): void {
   peer.timerLatenessMs = 0
+  peer.timerGrainMs = 0
+  peer.clock.ratePerMille = 1000
+  peer.resume()
   peer.crashBeforeEffect(Number.POSITIVE_INFINITY)
 }
 

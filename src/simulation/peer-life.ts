@@ -1,11 +1,13 @@
 /** One run of a simulated peer: what it is made of, and how the protocol is started on what the storage holds. */
-import type { PeerId } from '../core/identifiers.ts'
+import { toHex } from '../core/bytes.ts'
+import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/member-record.ts'
 import { prng, type Prng } from '../core/prng.ts'
 import type { Effect, GetOutcome, ProtocolEvent, PutOutcome } from '../protocol/effect.ts'
 import type { ClusterConfiguration } from '../protocol/hello.ts'
 import type { Instant } from '../protocol/instant.ts'
 import type { Message } from '../protocol/message.ts'
+import { mintingIdOf } from '../protocol/minting-id.ts'
 import { RingPeer } from '../protocol/ring-peer.ts'
 import { simulatedSigner, simulatedVerifier } from './simulated-identity.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
@@ -20,6 +22,10 @@ export interface PeerProfile {
   /** @default true */
   readonly durable?: boolean
   readonly zone?: string
+  /** Error of its wall clock at the start. @default 0 */
+  readonly wallSkewMs?: number
+  /** True when its storage may be an older state of itself. @default false */
+  readonly mayRollBack?: boolean
   /** @default the protocol's default */
   readonly keysMax?: number
 }
@@ -64,16 +70,24 @@ export interface Life {
 }
 
 /** The protocol of a peer that starts; it joins when it is new and has somebody to join by. */
-export function createRingPeer(parts: SimulatedPeerParts, state: StoredState, random: Prng, hasEntrance: boolean): RingPeer {
+export function createRingPeer(
+  parts: SimulatedPeerParts,
+  state: StoredState,
+  random: Prng,
+  hasEntrance: boolean,
+  wallMs: number
+): RingPeer {
   const { peer, configuration, profile, evictAfterMs, tombstoneGraceMs } = parts
-  const { weight = 1, durable = true, zone, keysMax } = profile
+  const { weight = 1, durable = true, zone, keysMax, mayRollBack = false } = profile
   const status = state.isNew && hasEntrance ? 'joining' : 'up'
+  const fresh = toHex(Uint8Array.from({ length: 8 }, () => random.below(256))) as ReplicaId
   return new RingPeer({
     configuration,
     signer: simulatedSigner(peer),
     verifier: simulatedVerifier,
     random: prng(random.uint32()),
-    own: { incarnation: state.incarnation, status, weight, durable, zone, replica: state.replica },
+    own: { incarnation: (state.lastIncarnation ?? 0) + 1, status, weight, durable, zone, replica: state.replica },
+    mintingId: mayRollBack ? mintingIdOf(state.mintingId, state.lastIncarnation, wallMs, fresh) : state.replica,
     view: state.view,
     evictAfterMs,
     tombstoneGraceMs,

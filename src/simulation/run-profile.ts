@@ -1,6 +1,6 @@
 /** What a seed decides about a run before it begins: the cluster, its network and disks, the clients, and which faults may happen. */
 import type { Prng } from '../core/prng.ts'
-import { faultKinds, messageFaults, type FaultKind, type FaultProfile, type MessageFault } from './fault-kinds.ts'
+import { damagingKinds, faultKinds, messageFaults, type FaultKind, type FaultProfile, type MessageFault } from './fault-kinds.ts'
 import type { PeerProfile } from './peer-life.ts'
 import type { NetworkQuality } from './simulated-network.ts'
 import type { WorkloadProfile } from './workload.ts'
@@ -24,6 +24,7 @@ export interface RunInput {
 export interface RunProfile {
   readonly peers: number
   readonly replicas: number
+  readonly evictAfterMs: number
   readonly network: Partial<NetworkQuality>
   readonly workload: WorkloadProfile
   readonly kinds: readonly FaultKind[]
@@ -41,29 +42,41 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
   const replicas = random.below(4) === 0 ? 1 + random.below(5) : 3
   const drawnPeers = 1 + random.below(7)
   const peers = input.peers ?? drawnPeers
-  const drawn = input.faults ?? drawKinds(random.fork('kinds'))
-  // Where a disk is lost, every write is on two, and every peer stores.
-  const losesDisks = drawn.includes('disk-loss') && replicas > 1 && peers > 1
+  const kinds = usableKinds(input.faults ?? drawKinds(random.fork('kinds')), replicas, peers)
+  // Where a disk takes damage, every write is on two, and every peer stores.
+  const takesDamage = kinds.some(kind => damagingKinds.includes(kind))
   const rates = random.fork('rates')
+  const members = random.fork('members')
   const profiles = random.fork('profiles')
-  const isMixed = profiles.below(2) === 0
+  const peerDraw = { isMixed: profiles.below(2) === 0, hasSkew: profiles.below(2) === 0, takesDamage }
   return {
     peers,
     replicas,
+    evictAfterMs: members.below(2) === 0 ? 600_000 : 20_000 + members.below(60_000),
     network: withOnly(drawNetwork(random.fork('network')), input.only),
-    workload: drawWorkload(random.fork('workload'), input.operations ?? 200, replicas, losesDisks),
-    kinds: drawn.filter(kind => kind !== 'disk-loss' || losesDisks),
+    workload: drawWorkload(random.fork('workload'), input.operations ?? 200, replicas, takesDamage),
+    kinds,
     faultsEveryMs: 200 + rates.below(3000),
-    faults: { longestMs: 200 + rates.below(10_000), membersMin: replicas, membersMax: peers + 3 },
+    faults: {
+      longestMs: 200 + rates.below(10_000),
+      pauseMsMax: rates.below(8) === 0 ? 900_000 : 1000 + rates.below(20_000),
+      membersMin: replicas,
+      membersMax: peers + 3
+    },
     messageFaults: messageFaults.filter(fault => input.only?.includes(fault) ?? true),
-    peer: index => (isMixed ? drawProfile(profiles.fork(`${index}`), losesDisks || index === 0) : {})
+    peer: index => drawProfile(profiles.fork(`${index}`), index, peerDraw)
   }
+}
+
+function usableKinds(kinds: readonly FaultKind[], replicas: number, peers: number): readonly FaultKind[] {
+  return replicas > 1 && peers > 1 ? kinds : kinds.filter(kind => !damagingKinds.includes(kind))
 }
 
 /** About half of all kinds: a run with everything at once finds less than many runs with different halves. */
 function drawKinds(random: Prng): readonly FaultKind[] {
   if (random.below(20) === 0) return []
-  return faultKinds.filter(kind => random.fork(kind).below(2) === 0)
+  const takesDamage = random.below(3) === 0
+  return faultKinds.filter(kind => random.fork(kind).below(2) === 0 && (takesDamage || !damagingKinds.includes(kind)))
 }
 
 function drawNetwork(random: Prng): Partial<NetworkQuality> {
@@ -89,17 +102,28 @@ function withOnly(drawn: Partial<NetworkQuality>, only: FaultSelection | undefin
   }
 }
 
-function drawProfile(random: Prng, mustStore: boolean): PeerProfile {
-  const isClient = random.below(6) === 0 && !mustStore
-  return { weight: isClient ? 0 : 1 + random.below(4), durable: random.below(3) > 0 }
+function drawProfile(
+  random: Prng,
+  index: number,
+  { isMixed, hasSkew, takesDamage }: { readonly isMixed: boolean; readonly hasSkew: boolean; readonly takesDamage: boolean }
+): PeerProfile {
+  const isClient = random.below(6) === 0 && !takesDamage && index > 0
+  const weight = 1 + random.below(4)
+  const durable = random.below(3) > 0
+  return {
+    ...(isMixed ? { weight: isClient ? 0 : weight, durable } : {}),
+    ...(hasSkew ? { wallSkewMs: (random.below(2001) - 1000) * random.below(1000) } : {}),
+    // Folders may be set back, databases of a browser may not; where disks take damage, this is about folders.
+    mayRollBack: random.below(2) === 0 || takesDamage
+  }
 }
 
-function drawWorkload(random: Prng, operations: number, replicas: number, losesDisks: boolean): WorkloadProfile {
+function drawWorkload(random: Prng, operations: number, replicas: number, takesDamage: boolean): WorkloadProfile {
   return {
     clients: 1 + random.below(6),
     keys: 1 + random.below(6),
     operations,
-    wMin: losesDisks ? Math.min(2, replicas) : 1,
+    wMin: takesDamage ? Math.min(2, replicas) : 1,
     replicas,
     thinkMs: 10 + random.below(500),
     strictPerMille: random.below(3) === 0 ? random.below(500) : 0

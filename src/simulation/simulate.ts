@@ -6,6 +6,7 @@
  * all owners equal.
  */
 import { prng } from '../core/prng.ts'
+import type { PeerId } from '../core/identifiers.ts'
 import { CausalHistory } from './causal-history.ts'
 import { Cluster } from './cluster.ts'
 import { agreedRecord, divergences } from './convergence.ts'
@@ -73,6 +74,7 @@ class Simulation {
   readonly #checks = new SafetyChecks(this.#history, problem => this.#cluster.trace.add(this.#cluster.time.nowMs, '', `PROBLEM ${problem}`))
   readonly #workload: Workload
   readonly #faults: Faults
+  readonly #evicted = new Set<string>()
   readonly #problems: string[] = []
 
   constructor(options: SimulationOptions) {
@@ -124,19 +126,28 @@ class Simulation {
 
   #createCluster(): Cluster {
     const { seed, trace = false } = this.#options
-    const { peers, replicas, network, peer } = this.#profile
-    const cluster = new Cluster({ seed: `cluster ${seed}`, peers, replicas, trace, network, profile: peer, comesUp: false })
+    const { peers, replicas, evictAfterMs, network, peer } = this.#profile
+    const cluster = new Cluster({ seed: `cluster ${seed}`, peers, replicas, trace, network, evictAfterMs, profile: peer, comesUp: false })
     cluster.observer = {
       sent: (_from, _to, message) => {
         if (message.type === 'replicate') this.#checks.sawRecord(message.record)
       },
-      reported: (_peer, event) => {
+      reported: (peer, event) => {
         if (event.type === 'key-changed') this.#checks.sawRecord(event.record)
+        if (event.type === 'members-changed') this.#noteEvicted(peer, event.peers)
       },
       becameDurable: (peer, batch) => this.#checks.becameDurable(peer, batch),
       broke: (peer, error) => this.#problems.push(`${peer} broke: ${error instanceof Error ? error.message : 'unknown'}`)
     }
     return cluster
+  }
+
+  #noteEvicted(seer: PeerId, peers: readonly PeerId[]): void {
+    const view = this.#cluster.peer(seer).ringPeer?.view
+    for (const peer of peers) {
+      const record = view?.get(peer)
+      if (record?.status === 'evicted') this.#evicted.add(`${peer} ${record.incarnation}`)
+    }
   }
 
   #result(): SimulationResult {
@@ -156,7 +167,14 @@ class Simulation {
       trace: lines,
       fingerprint,
       statistics: {
-        faults: { ...this.#faults.counts, lost: statistics.lost, repeated: statistics.repeated, late: statistics.late },
+        faults: {
+          ...this.#faults.counts,
+          lost: statistics.lost,
+          repeated: statistics.repeated,
+          late: statistics.late,
+          evicted: this.#evicted.size,
+          refused: statistics.refused
+        },
         outcomes: this.#workload.statistics,
         events: this.#cluster.time.happened,
         virtualMs: this.#cluster.time.nowMs,

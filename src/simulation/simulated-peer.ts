@@ -11,16 +11,15 @@ import { encodeHello, judgeHello } from '../protocol/hello.ts'
 import type { Instant } from '../protocol/instant.ts'
 import type { Message } from '../protocol/message.ts'
 import { readMessage, writeMessage } from '../protocol/message-codec.ts'
+import { leaveMintingId } from '../protocol/minting-id.ts'
 import type { PutCall } from '../protocol/put-request.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
+import { PeerClock } from './peer-clock.ts'
 import { createRingPeer, type CallOutcome, type Life, type SimulatedPeerParts } from './peer-life.ts'
 import { simulatedVerifier } from './simulated-identity.ts'
 import type { Endpoint } from './simulated-network.ts'
 import type { SimulatedStorage, StorageAnswer, Unsynced } from './simulated-storage.ts'
 import { loadStoredState } from './stored-state.ts'
-
-/** Milliseconds since 1970 at the start of every simulation. */
-const EPOCH_MS = 1_700_000_000_000
 
 export class SimulatedPeer implements Endpoint {
   readonly peer: PeerId
@@ -33,21 +32,28 @@ export class SimulatedPeer implements Endpoint {
   #effectsUntilCrash = Number.POSITIVE_INFINITY
   #crashedMidStep: () => void = () => undefined
   #pausedUntilMs = 0
-  /** Added to the wall clock. */
-  wallSkewMs = 0
+  readonly clock: PeerClock
   /** Latest that a timer fires after its time. */
   timerLatenessMs = 0
+  /** Timers fire only at multiples of it, as in a hidden tab; 0 for any time. */
+  timerGrainMs = 0
 
   /** `mayKnow` answers the peers to join by. */
   constructor(parts: SimulatedPeerParts, mayKnow: () => readonly PeerId[]) {
     this.#parts = parts
     this.peer = parts.peer
     this.storage = parts.storage
+    this.clock = new PeerClock(parts.time, parts.profile.wallSkewMs ?? 0)
     this.#mayKnow = mayKnow
   }
 
   get isRunning(): boolean {
     return this.#life !== undefined
+  }
+
+  /** True when its storage may be an older state of itself. */
+  get mayRollBack(): boolean {
+    return this.#parts.profile.mayRollBack === true
   }
 
   get isPaused(): boolean {
@@ -67,7 +73,7 @@ export class SimulatedPeer implements Endpoint {
     const own = random.fork(`${this.peer}/${this.#lives}`)
     const state = loadStoredState(this.storage, this.peer, own)
     this.#life = {
-      ringPeer: createRingPeer(this.#parts, state, own, this.#mayKnow().length > 0),
+      ringPeer: createRingPeer(this.#parts, state, own, this.#mayKnow().length > 0, this.clock.now().wallMs),
       calls: new Map(),
       admitted: new Map(),
       following: [],
@@ -95,8 +101,10 @@ export class SimulatedPeer implements Endpoint {
   stop(): void {
     if (this.#life === undefined) return
     this.#parts.observer.noted(this.peer, 'stops')
+    const lastWord = leaveMintingId(this.#life.ringPeer, this.clock.now().wallMs)
     this.#end(true)
     this.storage.crash('kept')
+    if (!this.storage.isFull && this.storage.failuresLeft === 0) this.storage.tamper(lastWord)
   }
 
   /** Crashes in the middle of a step, before the effect with this number from now (0 is the next); then calls `crashed`. */
@@ -109,6 +117,13 @@ export class SimulatedPeer implements Endpoint {
   pause(forMs: number): void {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#parts.time.nowMs + forMs)
     this.#parts.observer.noted(this.peer, `pauses for ${forMs} ms`)
+  }
+
+  /** Ends a pause before its time. */
+  resume(): void {
+    this.#pausedUntilMs = 0
+    const life = this.#life
+    if (life !== undefined) this.#catchUp(life)
   }
 
   get(call: GetCall, done: (outcome: CallOutcome) => void): void {
@@ -207,8 +222,13 @@ export class SimulatedPeer implements Endpoint {
     time.after(this.#pausedUntilMs - time.nowMs, () => {
       if (this.#life !== life) return
       if (this.isPaused) return this.#resumeLater(life)
-      for (const act of life.deferred.splice(0)) if (this.#life === life) act()
+      this.#catchUp(life)
     })
+  }
+
+  /** What came during a pause, in order. */
+  #catchUp(life: Life): void {
+    for (const act of life.deferred.splice(0)) if (this.#life === life) act()
   }
 
   #step(step: (peer: RingPeer, now: Instant, effects: Effect[]) => unknown): void {
@@ -226,7 +246,7 @@ export class SimulatedPeer implements Endpoint {
     if (this.#life !== life) return
     const effects: Effect[] = []
     try {
-      step(this.#now(), effects)
+      step(this.clock.now(), effects)
       for (const effect of effects) {
         if (this.#life !== life) return
         if (this.#effectsUntilCrash <= 0) return this.#crashMidStep()
@@ -322,9 +342,11 @@ export class SimulatedPeer implements Endpoint {
     this.#parts.network.want(this.peer, [...members, ...this.#mayKnow()])
   }
 
-  #now(): Instant {
-    const ms = this.#parts.time.nowMs
-    return { ms, wallMs: Math.floor(EPOCH_MS + ms + this.wallSkewMs) }
+  /** A delay that ends at a multiple of the timers' grain. */
+  #throttled(delayMs: number): number {
+    const { nowMs } = this.#parts.time
+    const atMs = nowMs + Math.max(delayMs, 0)
+    return (this.timerGrainMs === 0 ? atMs : Math.ceil(atMs / this.timerGrainMs) * this.timerGrainMs) - nowMs
   }
 
   /** Keeps one timer, for the earliest deadline. */
@@ -335,7 +357,7 @@ export class SimulatedPeer implements Endpoint {
     if (deadlineMs >= life.wakeAtMs) return
     life.wakeAtMs = deadlineMs
     const lateMs = this.timerLatenessMs === 0 ? 0 : random.below(this.timerLatenessMs)
-    time.after(deadlineMs - time.nowMs + lateMs, () => {
+    time.after(this.#throttled(this.clock.trueMsUntil(deadlineMs) + lateMs), () => {
       if (this.#life !== life || life.wakeAtMs !== deadlineMs) return
       this.#input(() => {
         life.wakeAtMs = Number.POSITIVE_INFINITY

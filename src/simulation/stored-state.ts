@@ -14,6 +14,7 @@ import type { AbsenceRows } from '../protocol/rejoin.ts'
 import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index.ts'
 import { decodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
+import { mintingIdKey } from '../protocol/minting-id.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
 import type { SimulatedStorage } from './simulated-storage.ts'
 
@@ -27,7 +28,10 @@ export interface StoredState {
   /** Storage keys of rows that cannot be read, as far as a start looks at them. */
   readonly damagedRows: readonly Uint8Array[]
   readonly rows: number
-  readonly incarnation: number
+  /** Of the run before; `undefined` when there was none. */
+  readonly lastIncarnation: number | undefined
+  /** What that run left for this one. */
+  readonly mintingId: Uint8Array | undefined
   /** True when this storage has never been a full member. */
   readonly isNew: boolean
 }
@@ -48,7 +52,8 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
     hintRows: storage.rows(prefixes.hint),
     damagedRows,
     rows: storage.rows(prefixes.row).length,
-    incarnation: own === undefined ? 1 : own.incarnation + 1,
+    lastIncarnation: own?.incarnation,
+    mintingId: memory.mintingId,
     isNew: own === undefined || own.status === 'joining'
   }
 }
@@ -56,14 +61,15 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
 /** What the storage remembers of its own doings; nothing, once a part of it cannot be read. */
 function loadMemory(
   storage: SimulatedStorage
-): Partial<Record<'replica' | 'lease' | 'settled' | keyof AbsenceRows, Uint8Array | undefined>> {
+): Partial<Record<'replica' | 'lease' | 'settled' | 'mintingId' | keyof AbsenceRows, Uint8Array | undefined>> {
   if ([replicaIdKey, epochLeaseKey, settledRingKey].some(key => storage.isDamaged(key))) return {}
   return {
     replica: storage.get(replicaIdKey),
     lease: storage.get(epochLeaseKey),
     settled: storage.get(settledRingKey),
     contact: storage.get(contactKey),
-    discard: storage.get(discardKey)
+    discard: storage.get(discardKey),
+    mintingId: storage.get(mintingIdKey)
   }
 }
 

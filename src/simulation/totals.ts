@@ -1,5 +1,5 @@
 /** Sums over many runs: what they did, which faults happened, how calls ended. Plain data, so that workers can send it. */
-import { faultKinds, messageFaults } from './fault-kinds.ts'
+import { consequences, faultKinds, messageFaults } from './fault-kinds.ts'
 import type { SimulationResult } from './simulate.ts'
 
 export interface SimulationTotals {
@@ -21,7 +21,7 @@ export const noTotals: SimulationTotals = {
   messages: 0,
   virtualMs: 0,
   repeatedShown: 0,
-  faults: Object.fromEntries([...faultKinds, ...messageFaults].map(kind => [kind, 0])),
+  faults: Object.fromEntries([...faultKinds, ...messageFaults, ...consequences].map(kind => [kind, 0])),
   outcomes: {}
 }
 

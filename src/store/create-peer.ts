@@ -2,13 +2,14 @@
 import { toHex, toMapKey } from '../core/bytes.ts'
 import { contextSeal } from '../core/context-token.ts'
 import { StoreError } from '../core/errors.ts'
-import type { PeerId } from '../core/identifiers.ts'
+import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/member-record.ts'
 import { prng } from '../core/prng.ts'
 import type { Admission, NetworkHandlers } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { ProtocolEvent } from '../protocol/effect.ts'
 import { encodeHello, judgeHello, type ClusterConfiguration } from '../protocol/hello.ts'
+import { mintingIdOf } from '../protocol/minting-id.ts'
 import { RingPeer } from '../protocol/ring-peer.ts'
 import type { Peer } from './api.ts'
 import { Calls } from './calls.ts'
@@ -157,6 +158,7 @@ function createRingPeer(
       zone,
       replica: state.replica
     },
+    mintingId: mintingId(platform, state, own),
     view: state.view,
     epochLease: state.epochLease,
     settledRing: state.settledRing,
@@ -167,6 +169,12 @@ function createRingPeer(
     tombstoneGraceMs,
     absenceRows: state.absenceRows
   })
+}
+
+/** The replica id that this run numbers its writes under. */
+function mintingId(platform: Platform, state: StorageState, own: MemberRecord | undefined): ReplicaId {
+  if (!platform.storageMayRollBack) return state.replica
+  return mintingIdOf(state.mintingId, own?.incarnation, platform.clock.wallMs(), toHex(platform.random.bytes(8)) as ReplicaId)
 }
 
 /** Resolves when this peer has met a member, or after `patienceMs`. */

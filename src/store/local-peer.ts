@@ -6,6 +6,7 @@ import { toMapKey } from '../core/bytes.ts'
 import { isDeleted, maximalSiblings, recordHash, valueBytes } from '../core/record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../ports/storage.ts'
+import { leaveMintingId } from '../protocol/minting-id.ts'
 import { partitionOfKey } from '../protocol/routing.ts'
 import { decodeRow, keyOfRow, rowKey } from '../protocol/storage-layout.ts'
 import type {
@@ -237,7 +238,17 @@ export class LocalPeer implements Peer {
     release()
     await network.stop()
     await driver.stop()
+    await this.#leaveMintingId()
     await storage.close()
+  }
+
+  async #leaveMintingId(): Promise<void> {
+    const { clock, ringPeer, storage } = this.#parts
+    try {
+      await storage.write([leaveMintingId(ringPeer, clock.wallMs())])
+    } catch {
+      // Then the next run numbers its writes under a new id; that is all.
+    }
   }
 
   #keyInfo(key: Uint8Array, value: Uint8Array): KeyInfo {

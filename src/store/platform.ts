@@ -35,6 +35,8 @@ export interface PlatformDefaults {
 
 export interface Platform {
   readonly defaults: PlatformDefaults
+  /** True when a storage may be an older state of itself: folders can be restored and copied, the databases of a browser cannot. */
+  readonly storageMayRollBack: boolean
   readonly clock: Clock
   readonly random: Random
   readonly verifier: Verifier

@@ -17,6 +17,7 @@ import { discardKey } from '../protocol/discard.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
 import type { AbsenceRows } from '../protocol/rejoin.ts'
 import { decodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
+import { mintingIdKey } from '../protocol/minting-id.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
 import { intactRows, readOrDamaged } from './intact-rows.ts'
 import { ensureIndexed } from './stored-index.ts'
@@ -31,6 +32,8 @@ export interface StorageState {
   readonly settledRing: string
   readonly absenceRows: AbsenceRows
   readonly hintRows: readonly StorageRow[]
+  /** What the last run left for this one. */
+  readonly mintingId: Uint8Array | undefined
   /** Storage keys of rows that were found damaged and left out. */
   readonly damagedRows: readonly Uint8Array[]
 }
@@ -70,6 +73,7 @@ export async function loadStorageState(storage: Storage, configuration: ClusterC
     replica: textOf(memory.replica ?? keep(replicaIdKey, utf8(toHex(random.bytes(8))))) as ReplicaId,
     view: await loadView(storage, found),
     epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
+    mintingId: memory.mintingId,
     settledRing: memory.settled === undefined ? '' : textOf(memory.settled),
     absenceRows: { contact: memory.contact, discard: memory.discard },
     hintRows: await collect(intactRows(storage, { prefix: prefixes.hint }, found)),
@@ -111,12 +115,14 @@ async function loadMemory(
   readonly settled?: Uint8Array | undefined
   readonly contact?: Uint8Array | undefined
   readonly discard?: Uint8Array | undefined
+  readonly mintingId?: Uint8Array | undefined
 }> {
   if (storage.status().recovered > 0) return {}
-  const keys = [replicaIdKey, epochLeaseKey, settledRingKey, contactKey, discardKey] as const
-  const [replica, lease, settled, contact, discard] = await Promise.all(keys.map(key => readOrDamaged(storage, key, damaged)))
+  const keys = [replicaIdKey, epochLeaseKey, settledRingKey, contactKey, discardKey, mintingIdKey] as const
+  const rows = await Promise.all(keys.map(key => readOrDamaged(storage, key, damaged)))
+  const [replica, lease, settled, contact, discard, mintingId] = rows
   if (replica === 'damaged' || lease === 'damaged' || settled === 'damaged') return {}
-  return { replica, lease, settled, contact: unless(contact), discard: unless(discard) }
+  return { replica, lease, settled, contact: unless(contact), discard: unless(discard), mintingId: unless(mintingId) }
 }
 
 /** A row, or nothing where it is damaged. */

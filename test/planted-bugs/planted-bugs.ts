@@ -445,7 +445,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'ring-by-number-of-members',
     breaks: 'a peer computes its ring anew only when the number of members changes, so that two peers have other rings',
-    file: 'protocol/ring-peer.ts',
+    file: 'core/membership-view.ts',
     find: 'return JSON.stringify(ringMembers(view))',
     replace: 'return JSON.stringify(ringMembers(view).length)'
   },

@@ -5,6 +5,8 @@ import type { ReportedRun } from './worker.ts'
 
 /** Lines of a trace that are shown of a failure. */
 const traceLinesMax = 80
+/** Messages that peers send all the time. */
+const ROUTINE = / (?:ping|pong|view-digest|exchange-open)$/
 
 /** One line while seeds run. */
 export function progressText(totals: SimulationTotals, failures: number, elapsedMs: number): string {
@@ -87,8 +89,9 @@ function replayCommand(options: ReportedRun['options'], command: string): string
 /** The end of a trace that nobody asked for. */
 function traceText({ trace }: SimulationResult): readonly string[] {
   if (trace.length === 0) return []
-  const shown = trace.slice(-traceLinesMax)
-  return [shown.length < trace.length ? `The last ${shown.length} of ${trace.length} lines of the trace:` : 'The trace:', ...shown, '']
+  const telling = trace.filter(line => !ROUTINE.test(line))
+  const shown = telling.slice(-traceLinesMax)
+  return [`The last ${shown.length} of ${trace.length} lines of the trace, without routine messages:`, ...shown, '']
 }
 
 function speed({ seeds, virtualMs }: SimulationTotals, elapsedMs: number): string {

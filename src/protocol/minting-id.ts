@@ -1,0 +1,69 @@
+/**
+ * Under which replica id a run of a peer numbers its writes, when its storage might be an older state of itself: restored from a backup, set
+ * back by a snapshot of a virtual machine, or copied.
+ *
+ * Such a storage has forgotten writes that others may know, and would number new ones the same; one of the two would then vanish without a
+ * trace. From inside it cannot be told from the storage of a peer that crashed. So each run numbers its writes under an id of its own, with one
+ * exception: a run that ends in good order leaves its id for the next one, as its very last row. The next run takes it if it is the row of the
+ * run right before, and only minutes old. After a crash, or a long time, there is a new id, which costs each key that is then written here one
+ * more entry in its version vector.
+ *
+ * Not covered: a copy of a storage that was taken after a good end, and put back within those minutes. That is noticed only when the peer meets
+ * somebody who knows its later run (`membership.ts`).
+ */
+import { Reader, Writer } from '../core/codec.ts'
+import { isStoreError } from '../core/errors.ts'
+import { identifierBytes, type ReplicaId } from '../core/identifiers.ts'
+import { mintingIdMsMax } from '../core/limits.ts'
+import type { BatchOperation } from './effect.ts'
+import type { RingPeer } from './ring-peer.ts'
+import { metaKey } from './storage-layout.ts'
+
+/** Meta row of the id that a run leaves for the next. */
+export const mintingIdKey: Uint8Array = metaKey('minting-id')
+
+/** The id that was left is taken up once. */
+export const takeMintingId: BatchOperation = { type: 'delete', key: mintingIdKey }
+
+interface LeftMintingId {
+  readonly id: ReplicaId
+  /** The run that left it. */
+  readonly incarnation: number
+  readonly wallMs: number
+}
+
+/** The last row that a run of `peer` writes when it ends in good order, after everything else. */
+export function leaveMintingId({ mintingId, member }: Pick<RingPeer, 'mintingId' | 'member'>, wallMs: number): BatchOperation {
+  const out = new Writer(64)
+  out.hex(1, mintingId)
+  out.uint(2, member?.incarnation ?? 0)
+  out.uint(3, wallMs)
+  return { type: 'put', key: mintingIdKey, value: out.finish() }
+}
+
+/** The id for a run that follows the one with `incarnation` (if any): the id that it left, or else `fresh`. */
+export function mintingIdOf(row: Uint8Array | undefined, incarnation: number | undefined, wallMs: number, fresh: ReplicaId): ReplicaId {
+  const left = row === undefined ? undefined : decode(row)
+  if (left === undefined || left.incarnation !== incarnation) return fresh
+  const ageMs = wallMs - left.wallMs
+  return ageMs >= 0 && ageMs <= mintingIdMsMax ? left.id : fresh
+}
+
+function decode(row: Uint8Array): LeftMintingId | undefined {
+  try {
+    const reader = new Reader(row)
+    let id = ''
+    let incarnation = 0
+    let wallMs = 0
+    for (let field = reader.field(); field !== 0; field = reader.field()) {
+      if (field === 1) id = reader.hex(identifierBytes.replica)
+      else if (field === 2) incarnation = reader.uint()
+      else if (field === 3) wallMs = reader.uint()
+      else reader.unknown(field)
+    }
+    return id === '' ? undefined : { id: id as ReplicaId, incarnation, wallMs }
+  } catch (error) {
+    if (!isStoreError(error)) throw error
+    return undefined
+  }
+}
