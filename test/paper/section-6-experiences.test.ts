@@ -42,7 +42,7 @@ describe('6 Patterns of use', () => {
     const cluster = clusterOf(3)
     cluster.partition([ada], [ben, cyd])
     cluster.run(20_000)
-    cluster.peer(ada).wallSkewMs = 60_000
+    cluster.peer(ada).clock.wallSkewMs = 60_000
     cluster.put(ada, 'session', 'of a clock that is ahead', { quorum: 1 })
     cluster.run(5000)
     cluster.put(ben, 'session', 'of five seconds later', { quorum: 1 })
