@@ -26,6 +26,8 @@ const greetingFrameBytesMax = helloBytesMax + 64
 /** What a session needs of a libp2p connection. */
 export interface SessionConnection {
   readonly direction: 'inbound' | 'outbound'
+  /** What a relay that is not ours lets through; bulk transfer would soon end the connection. */
+  readonly limits?: unknown
   newStream(protocol: string, options: { readonly signal: AbortSignal; readonly runOnLimitedConnection: boolean }): Promise<LaneStream>
   abort(error: Error): void
 }
@@ -99,6 +101,11 @@ export class Session {
     return this.#state === 'open'
   }
 
+  /** Peers that only a relay brings together must still get their hints and repairs. */
+  get #bearsBulk(): boolean {
+    return this.#connection.limits === undefined
+  }
+
   /** The other end's run, once it said hello. */
   get remote(): Hello | undefined {
     return this.#remote
@@ -107,7 +114,7 @@ export class Session {
   /** Takes a stream that the other end opened. */
   accept(lane: LaneName, stream: LaneStream): void {
     const isDue = !this.isOpener && this.#lanes[lane] === undefined && this.#earlyBulk === undefined && this.#state !== 'closed'
-    if (!isDue || (lane === 'bulk' && this.info.relayed)) {
+    if (!isDue || (lane === 'bulk' && !this.#bearsBulk)) {
       stream.abort(new StoreError('ERR_WIRE_UNEXPECTED', 'This stream is not due.'))
     } else if (lane === 'request') {
       this.#startRequestLane(stream)
@@ -243,7 +250,7 @@ export class Session {
     const early = this.#earlyBulk
     this.#earlyBulk = undefined
     if (early !== undefined) this.#startLane('bulk', early)
-    if (this.isOpener && !this.info.relayed) void this.#openBulkLane()
+    if (this.isOpener && this.#bearsBulk) void this.#openBulkLane()
     this.#options.events.opened(this)
     this.#settle.resolve()
   }
