@@ -22,6 +22,7 @@ import type { Instant } from './instant.ts'
 import { indexedKey, indexedRow, indexOperation, keyOfIndexRow } from './key-index.ts'
 import { discardKey } from './discard.ts'
 import { replicaIdKey, type Membership } from './membership.ts'
+import { mintingIdKey } from './minting-id.ts'
 import type { Replica, RowOperation } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
 import { encodeRow, epochLeaseKey, keyOfRow, parseHintKey, prefixes, rowKey, type LocalRow } from './storage-layout.ts'
@@ -142,7 +143,7 @@ export class DamagedRows implements StorageClient {
     if (equalBytes(storageKey, epochLeaseKey)) lease.renew(effects)
     else if (equalBytes(storageKey, replicaIdKey)) this.#write(storageKey, membership.identityRow(), effects)
     else if (equalBytes(storageKey, settledRingKey)) this.#write(storageKey, transfer.settledRow(), effects)
-    else if (equalBytes(storageKey, discardKey)) this.#write(storageKey, undefined, effects)
+    else if (equalBytes(storageKey, discardKey) || equalBytes(storageKey, mintingIdKey)) this.#write(storageKey, undefined, effects)
     else if (equalBytes(storageKey, indexedKey)) this.#write(storageKey, indexedRow, effects)
   }
 

@@ -2,7 +2,7 @@
  * Epochs for copies that are born here, leased from storage in blocks so that a birth costs no write of its own.
  *
  * An epoch is never used twice, whatever crashes: the end of a block is durable before the block's first epoch is used, and a
- * restart begins behind the last block.
+ * restart begins behind the last block. A storage that lost the lease gets a new replica id, and begins behind the epochs of its copies.
  */
 import { assert } from '../core/errors.ts'
 import { epochLeaseSize } from '../core/limits.ts'

@@ -24,7 +24,7 @@ import { peerName } from './simulated-identity.ts'
 import { goodNetwork, SimulatedNetwork, type NetworkQuality } from './simulated-network.ts'
 import type { CallOutcome, PeerObserver, PeerProfile } from './peer-life.ts'
 import { SimulatedPeer } from './simulated-peer.ts'
-import { SimulatedStorage, type DiskDelays, type Unsynced } from './simulated-storage.ts'
+import { SimulatedStorage, type AskedOperation, type DiskDelays, type Unsynced } from './simulated-storage.ts'
 import { describeEvent, describeMessage, Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -87,6 +87,8 @@ export interface PutAnswer extends Omit<PutOutcome, 'kind' | 'status'> {
 export interface ClusterObserver {
   sent?(from: PeerId, to: PeerId, message: Message, lane: 'request' | 'bulk'): void
   reported?(peer: PeerId, event: ProtocolEvent): void
+  /** A peer asks its disk for something. */
+  asked?(peer: PeerId, operation: AskedOperation): void
   /** A batch became durable at a peer. */
   becameDurable?(peer: PeerId, batch: readonly BatchOperation[]): void
   broke?(peer: PeerId, error: unknown): void
@@ -144,6 +146,7 @@ export class Cluster {
   add(profile: PeerProfile = this.#options.profile?.(this.#members.size) ?? {}): PeerId {
     const member = this.#create(peerName(this.#members.size), profile, this.configuration)
     const { peer } = member
+    member.storage.onAsked = operation => this.observer.asked?.(peer, operation)
     member.storage.onDurable = batch => this.observer.becameDurable?.(peer, batch)
     this.#members.set(peer, member)
     member.start()

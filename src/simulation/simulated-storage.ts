@@ -19,6 +19,9 @@ export type StorageAnswer<Value> =
 /** What a crash leaves of the writes that were not acknowledged; see {@link SimulatedStorage.crash}. */
 export type Unsynced = 'lost' | 'kept' | 'some' | 'torn'
 
+/** What a peer asks its disk for. */
+export type AskedOperation = { readonly kind: 'read' | 'scan' } | { readonly kind: 'write'; readonly batch: readonly BatchOperation[] }
+
 interface DiskRow extends ScannedRow {
   readonly isDamaged: boolean
 }
@@ -49,6 +52,8 @@ export class SimulatedStorage {
   failuresLeft = 0
   /** True while nothing that grows is accepted. */
   isFull = false
+  /** Called when an operation is asked for, before it is decided whether it fails. */
+  onAsked: (operation: AskedOperation) => void = () => undefined
   /** Called after a batch became durable. */
   onDurable: (batch: readonly BatchOperation[]) => void = () => undefined
 
@@ -59,8 +64,10 @@ export class SimulatedStorage {
   }
 
   read(keys: readonly Uint8Array[], done: (answer: StorageAnswer<readonly (Uint8Array | undefined)[]>) => void): void {
+    this.onAsked({ kind: 'read' })
+    const fails = this.#fails()
     this.#later(this.#delay(this.#delays.readMs), () => {
-      if (this.#fails()) done(FAILED)
+      if (fails) done(FAILED)
       else done({ ok: true, value: keys.map(key => this.get(key)), damaged: keys.filter(key => this.isDamaged(key)) })
     })
   }
@@ -71,14 +78,17 @@ export class SimulatedStorage {
     limit: number,
     done: (answer: StorageAnswer<readonly ScannedRow[]>) => void
   ): void {
+    this.onAsked({ kind: 'scan' })
+    const fails = this.#fails()
     this.#later(this.#delay(this.#delays.readMs), () => {
-      if (this.#fails()) return done(FAILED)
+      if (fails) return done(FAILED)
       done(this.#page(prefix, after, limit))
     })
   }
 
   /** Writes become durable in the order in which they were asked for. */
   write(batch: readonly BatchOperation[], done: (answer: StorageAnswer<undefined>) => void): void {
+    this.onAsked({ kind: 'write', batch })
     const refusal = this.#refusal(batch)
     const pending: PendingWrite = { batch: refusal === undefined ? batch : [] }
     this.#pending.push(pending)

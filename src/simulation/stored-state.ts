@@ -12,7 +12,7 @@ import { discardKey } from '../protocol/discard.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
 import type { AbsenceRows } from '../protocol/rejoin.ts'
 import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index.ts'
-import { decodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
+import { decodeNumber, decodeRow, encodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
 import { mintingIdKey } from '../protocol/minting-id.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
@@ -41,36 +41,43 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
   const damagedRows = [prefixes.meta, prefixes.member, prefixes.hint].flatMap(prefix => storage.damagedKeys(prefix))
   ensureIndexed(storage)
   const view = loadView(storage)
-  const memory = loadMemory(storage)
+  const memory = loadMemory(storage, random)
   const own = view.get(peer)
   return {
-    replica: (textOf(memory.replica) ?? makeReplicaId(storage, random)) as ReplicaId,
+    ...memory,
     view,
-    epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
-    settledRing: textOf(memory.settled) ?? '',
-    absenceRows: { contact: memory.contact, discard: memory.discard },
     hintRows: storage.rows(prefixes.hint),
     damagedRows,
     rows: storage.rows(prefixes.row).length,
     lastIncarnation: own?.incarnation,
-    mintingId: memory.mintingId,
     isNew: own === undefined || own.status === 'joining'
   }
 }
 
+type Memory = Pick<StoredState, 'replica' | 'epochLease' | 'settledRing' | 'absenceRows' | 'mintingId'>
+
 /** What the storage remembers of its own doings; nothing, once a part of it cannot be read. */
-function loadMemory(
-  storage: SimulatedStorage
-): Partial<Record<'replica' | 'lease' | 'settled' | 'mintingId' | keyof AbsenceRows, Uint8Array | undefined>> {
-  if ([replicaIdKey, epochLeaseKey, settledRingKey].some(key => storage.isDamaged(key))) return {}
+function loadMemory(storage: SimulatedStorage, random: Prng): Memory {
+  const replica = textOf(storage.get(replicaIdKey))
+  const isLost = [replicaIdKey, epochLeaseKey, settledRingKey].some(key => storage.isDamaged(key))
+  if (replica === undefined || isLost) return newMemory(storage, random)
+  const lease = storage.get(epochLeaseKey)
   return {
-    replica: storage.get(replicaIdKey),
-    lease: storage.get(epochLeaseKey),
-    settled: storage.get(settledRingKey),
-    contact: storage.get(contactKey),
-    discard: storage.get(discardKey),
+    replica: replica as ReplicaId,
+    epochLease: lease === undefined ? 1 : decodeNumber(lease),
+    settledRing: textOf(storage.get(settledRingKey)) ?? '',
+    absenceRows: { contact: storage.get(contactKey), discard: storage.get(discardKey) },
     mintingId: storage.get(mintingIdKey)
   }
+}
+
+/** Epochs begin behind those of the copies that are there. */
+function newMemory(storage: SimulatedStorage, random: Prng): Memory {
+  const replica = toHex(Uint8Array.from({ length: 8 }, () => random.below(256))) as ReplicaId
+  const epochLease = 1 + storage.rows(prefixes.row).reduce((most, { value }) => Math.max(most, decodeRow(value).epoch), 0)
+  storage.tamper({ type: 'put', key: replicaIdKey, value: encodeUtf8(replica) })
+  storage.tamper({ type: 'put', key: epochLeaseKey, value: encodeNumber(epochLease) })
+  return { replica, epochLease, settledRing: '', absenceRows: { contact: undefined, discard: undefined }, mintingId: undefined }
 }
 
 /** A storage without a complete index gets one from its rows. */
@@ -92,12 +99,6 @@ function loadView(storage: SimulatedStorage): MembershipView {
     }
   }
   return view
-}
-
-function makeReplicaId(storage: SimulatedStorage, random: Prng): string {
-  const replica = toHex(Uint8Array.from({ length: 8 }, () => random.below(256)))
-  storage.tamper({ type: 'put', key: replicaIdKey, value: encodeUtf8(replica) })
-  return replica
 }
 
 function textOf(bytes: Uint8Array | undefined): string | undefined {

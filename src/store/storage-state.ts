@@ -16,8 +16,8 @@ import { contactKey } from '../protocol/absence.ts'
 import { discardKey } from '../protocol/discard.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
 import type { AbsenceRows } from '../protocol/rejoin.ts'
-import { decodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
 import { mintingIdKey } from '../protocol/minting-id.ts'
+import { decodeNumber, decodeRow, encodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
 import { intactRows, readOrDamaged } from './intact-rows.ts'
 import { ensureIndexed } from './stored-index.ts'
@@ -57,25 +57,18 @@ export async function loadStorageState(storage: Storage, configuration: ClusterC
   const made: StorageOperation[] = []
   const seed = await loadTwice(storage, seedKeys, made)
   const cluster = await loadTwice(storage, clusterKeys, made)
-  const memory = await loadMemory(storage, found)
-  const keep = (key: Uint8Array, value: Uint8Array): Uint8Array => {
-    made.push({ type: 'put', key, value })
-    return value
-  }
+  const { memory, made: remembered } = await loadMemory(storage, random, found)
+  made.push(...remembered)
   const description = utf8(JSON.stringify([configuration.cluster, configuration.partitions, configuration.replicas]))
   const keepTwice = (keys: TwoKeys, value: Uint8Array): Uint8Array => {
-    for (const key of keys) keep(key, value)
+    for (const key of keys) made.push({ type: 'put', key, value })
     return value
   }
   checkCluster(cluster ?? keepTwice(clusterKeys, description), configuration)
   const state = {
     seed: seed ?? keepTwice(seedKeys, random.bytes(32)),
-    replica: textOf(memory.replica ?? keep(replicaIdKey, utf8(toHex(random.bytes(8))))) as ReplicaId,
+    ...memory,
     view: await loadView(storage, found),
-    epochLease: memory.lease === undefined ? 1 : decodeNumber(memory.lease),
-    mintingId: memory.mintingId,
-    settledRing: memory.settled === undefined ? '' : textOf(memory.settled),
-    absenceRows: { contact: memory.contact, discard: memory.discard },
     hintRows: await collect(intactRows(storage, { prefix: prefixes.hint }, found)),
     damagedRows
   }
@@ -105,24 +98,57 @@ function unknownPeerError(location: string): StoreError {
   return new StoreError('ERR_RECORD_CORRUPT', message, { details: { location } })
 }
 
+type Memory = Pick<StorageState, 'replica' | 'epochLease' | 'settledRing' | 'absenceRows' | 'mintingId'>
+
 /** What the storage remembers of its own doings; nothing, once a part of it was lost. */
 async function loadMemory(
   storage: Storage,
+  random: Random,
   damaged: (key: Uint8Array) => void
-): Promise<{
-  readonly replica?: Uint8Array | undefined
-  readonly lease?: Uint8Array | undefined
-  readonly settled?: Uint8Array | undefined
-  readonly contact?: Uint8Array | undefined
-  readonly discard?: Uint8Array | undefined
-  readonly mintingId?: Uint8Array | undefined
-}> {
-  if (storage.status().recovered > 0) return {}
+): Promise<{ readonly memory: Memory; readonly made: readonly StorageOperation[] }> {
   const keys = [replicaIdKey, epochLeaseKey, settledRingKey, contactKey, discardKey, mintingIdKey] as const
   const rows = await Promise.all(keys.map(key => readOrDamaged(storage, key, damaged)))
   const [replica, lease, settled, contact, discard, mintingId] = rows
-  if (replica === 'damaged' || lease === 'damaged' || settled === 'damaged') return {}
-  return { replica, lease, settled, contact: unless(contact), discard: unless(discard), mintingId: unless(mintingId) }
+  const isLost = storage.status().recovered > 0 || replica === 'damaged' || lease === 'damaged' || settled === 'damaged'
+  if (isLost || replica === undefined) return newMemory(random, isLost ? await firstEpochBehindCopies(storage, damaged) : 1)
+  const memory: Memory = {
+    replica: textOf(replica) as ReplicaId,
+    epochLease: lease === undefined ? 1 : decodeNumber(lease),
+    settledRing: settled === undefined ? '' : textOf(settled),
+    absenceRows: { contact: unless(contact), discard: unless(discard) },
+    mintingId: unless(mintingId)
+  }
+  return { memory, made: [] }
+}
+
+/** A new replica id. Its rows are durable before anything is written under it. */
+function newMemory(random: Random, epochLease: number): { readonly memory: Memory; readonly made: readonly StorageOperation[] } {
+  const replica = toHex(random.bytes(8)) as ReplicaId
+  const made: readonly StorageOperation[] = [
+    { type: 'put', key: replicaIdKey, value: utf8(replica) },
+    { type: 'put', key: epochLeaseKey, value: encodeNumber(epochLease) }
+  ]
+  return {
+    memory: { replica, epochLease, settledRing: '', absenceRows: { contact: undefined, discard: undefined }, mintingId: undefined },
+    made
+  }
+}
+
+/** Copies keep their epochs under the new replica id, so one that is born again must not get an epoch that any of them has. */
+async function firstEpochBehindCopies(storage: Storage, damaged: (key: Uint8Array) => void): Promise<number> {
+  let most = 0
+  for await (const { value } of intactRows(storage, { prefix: prefixes.row }, damaged)) most = Math.max(most, epochOf(value))
+  return most + 1
+}
+
+/** The epoch of a stored copy; 0 when it cannot be decoded, which counts as lost. */
+function epochOf(value: Uint8Array): number {
+  try {
+    return decodeRow(value).epoch
+  } catch (error) {
+    if (!isStoreError(error)) throw error
+    return 0
+  }
 }
 
 /** A row, or nothing where it is damaged. */

@@ -225,6 +225,16 @@ describe('a damaged hint', () => {
 })
 
 describe("a damaged row of the peer's own memory", () => {
+  test('the epoch lease: a copy that was born before is never born again under the same epoch', () => {
+    const cluster = clusterOf(3)
+    for (const key of ['a', 'b', 'c']) cluster.put(ben, key, 'before', { quorum: 3 })
+    flipUnseen(cluster, ben, epochLeaseKey)
+    cluster.settle()
+    const old = ['a', 'b', 'c'].map(key => cluster.put(ben, key, 'after', { quorum: 3 }).dot?.actor)
+    const born = ['d', 'e', 'f'].map(key => cluster.put(ben, key, 'new', { quorum: 3 }).dot?.actor)
+    expect(new Set([...old, ...born]).size).toBe(6)
+  })
+
   test.each([
     ['the replica id', replicaIdKey],
     ['the epoch lease', epochLeaseKey],
