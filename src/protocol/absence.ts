@@ -161,6 +161,11 @@ export class Absence implements StorageClient {
 
   /** The note is written again in time. */
   failed(): void {
+    this.noteAgain()
+  }
+
+  /** The note on the disk is damaged: the next look writes it again. */
+  noteAgain(): void {
     this.#noted = undefined
   }
 

@@ -9,12 +9,13 @@
  * - An index row or a tombstone row: made again from its replica row.
  * - A hint: written again from memory. One found at the start is owed to nobody known for certain, so the copy is owed to all of today's owners.
  *   Where there is no copy either, the key of the hint itself may be what rotted: the rows are walked once for copies that nobody is owed.
- * - A member record, the own identity, the epoch lease, the settled ring: written again from memory. Found at the start, members are learnt again
+ * - A member record, the own identity, the epoch lease, the settled ring, the note of contacts: written again from memory. Found at the start, members are learnt again
  *   from the others, and the peer takes a new replica id (`store/storage-state.ts`): it may have forgotten what it minted.
  */
 import { equalBytes, toMapKey } from '../core/bytes.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { mendsMax } from '../core/limits.ts'
+import { contactKey } from './absence.ts'
 import type { BatchOperation, Effect, StorageClient } from './effect.ts'
 import type { EpochLease } from './epoch-lease.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
@@ -23,6 +24,7 @@ import { indexedKey, indexedRow, indexOperation, keyOfIndexRow } from './key-ind
 import { discardKey } from './discard.ts'
 import { replicaIdKey, type Membership } from './membership.ts'
 import { mintingIdKey } from './minting-id.ts'
+import type { Rejoin } from './rejoin.ts'
 import type { Replica, RowOperation } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
 import { encodeRow, epochLeaseKey, keyOfRow, parseHintKey, prefixes, rowKey, type LocalRow } from './storage-layout.ts'
@@ -37,6 +39,7 @@ export interface DamagedRowsParts {
   readonly hints: HintedHandoff
   readonly membership: Membership
   readonly lease: EpochLease
+  readonly rejoin: Rejoin
   readonly transfer: Transfer
 }
 
@@ -139,10 +142,11 @@ export class DamagedRows implements StorageClient {
 
   /** The peer's key pair and cluster have a second row each, which the next start copies back. */
   #mendMeta(storageKey: Uint8Array, effects: Effect[]): void {
-    const { lease, membership, transfer } = this.#parts
+    const { lease, membership, rejoin, transfer } = this.#parts
     if (equalBytes(storageKey, epochLeaseKey)) lease.renew(effects)
     else if (equalBytes(storageKey, replicaIdKey)) this.#write(storageKey, membership.identityRow(), effects)
     else if (equalBytes(storageKey, settledRingKey)) this.#write(storageKey, transfer.settledRow(), effects)
+    else if (equalBytes(storageKey, contactKey)) rejoin.noteAgain()
     else if (equalBytes(storageKey, discardKey) || equalBytes(storageKey, mintingIdKey)) this.#write(storageKey, undefined, effects)
     else if (equalBytes(storageKey, indexedKey)) this.#write(storageKey, indexedRow, effects)
   }

@@ -101,6 +101,11 @@ export class Rejoin {
     if (this.#discard.deadline() <= now.ms) this.#discard.wake(now, effects)
   }
 
+  /** The note of contacts on the disk is damaged. */
+  noteAgain(): void {
+    this.#absence.noteAgain()
+  }
+
   /** Every member has given what it had. */
   completed(effects: Effect[]): void {
     this.#discard.refilled(effects)

@@ -171,6 +171,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       hints: this.#hints,
       membership: this.#membership,
       lease: this.#lease,
+      rejoin,
       transfer: this.#transfer
     })
     this.#damagedAtStart = options.damagedRows ?? []

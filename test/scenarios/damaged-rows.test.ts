@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
+import { contactKey } from '../../src/protocol/absence.ts'
 import { indexedKey, indexOperation } from '../../src/protocol/key-index.ts'
 import { replicaIdKey } from '../../src/protocol/membership.ts'
 import { epochLeaseKey, hintKey, memberKey, prefixes, rowKey } from '../../src/protocol/storage-layout.ts'
@@ -257,6 +258,7 @@ describe("a damaged row of the peer's own memory", () => {
     ['the epoch lease', epochLeaseKey],
     ['the settled ring', settledRingKey],
     ['the mark of a complete index', indexedKey],
+    ['the note of contacts', contactKey],
     ['its own member record', memberKey(ben)],
     ["another's member record", memberKey(ada)]
   ])('%s is written again while the peer runs, which keeps its replica id', (_what, storageKey) => {
