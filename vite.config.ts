@@ -26,7 +26,8 @@ const nodejsTests = [
   'store',
   'cli',
   'conformance',
-  'planted-bugs'
+  'planted-bugs',
+  'chaos'
 ]
 
 export default defineConfig({
