@@ -42,8 +42,19 @@ async function connected(prepare: (proxy: LoopbackProxy) => void = () => {}): Pr
 }
 
 const through = (pair: Pair): Promise<boolean> => vi.waitUntil(() => pair.server !== undefined)
-/** Long enough for bytes to arrive that are not held back. */
-const aWhile = (): Promise<void> => new Promise(resolve => setTimeout(resolve, 100))
+
+/** Sends a word to `cyd` and waits for it to come back: by then, what was written before has arrived where it was let through. */
+async function echoed(proxy: LoopbackProxy): Promise<void> {
+  const listener = createServer(socket => socket.pipe(socket))
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const port = await proxy.expose('cyd', (listener.address() as { readonly port: number }).port)
+  const client = connect({ host: '127.0.0.1', port })
+  client.write('word')
+  await once(client, 'data')
+  client.destroy()
+  listener.close()
+}
 
 test('bytes pass both ways, and so does the end', async () => {
   const pair = await connected()
@@ -58,12 +69,12 @@ test('bytes pass both ways, and so does the end', async () => {
 test('a direction that is blocked holds everything back, and the other passes', async () => {
   const pair = await connected()
   await through(pair)
-  const heal = pair.proxy.interfere({ isBlocked: from => from === 'ada' })
+  const heal = pair.proxy.interfere({ isBlocked: (from, to) => from === 'ada' && to === 'ben' })
   pair.client.write('lost? ')
   pair.client.end('no, late')
   pair.server?.write('heard')
   await vi.waitUntil(() => pair.heard.client === 'heard')
-  await aWhile()
+  await echoed(pair.proxy)
   expect(pair.heard.server).toBe('')
   heal()
   await vi.waitUntil(() => pair.heard.server === 'lost? no, late')
@@ -71,9 +82,9 @@ test('a direction that is blocked holds everything back, and the other passes', 
 
 test('nobody gets through who dials while nothing passes, and everybody afterwards', async () => {
   let heal: () => void = () => {}
-  const pair = await connected(proxy => (heal = proxy.interfere({ isBlocked: () => true })))
+  const pair = await connected(proxy => (heal = proxy.interfere({ isBlocked: (_from, to) => to === 'ben' })))
   pair.client.write('anybody there?')
-  await aWhile()
+  await echoed(pair.proxy)
   expect(pair.server).toBeUndefined()
   heal()
   await vi.waitUntil(() => pair.heard.server === 'anybody there?')
@@ -82,10 +93,10 @@ test('nobody gets through who dials while nothing passes, and everybody afterwar
 test('delayed bytes come late and in order', async () => {
   const pair = await connected()
   await through(pair)
-  const end = pair.proxy.interfere({ delayMs: () => 150 })
+  const end = pair.proxy.interfere({ delayMs: (_from, to) => (to === 'ben' ? 150 : 0) })
   const startedAt = performance.now()
   for (const digit of '0123456789') pair.client.write(digit)
-  await aWhile()
+  await echoed(pair.proxy)
   end()
   pair.client.write('!')
   await vi.waitUntil(() => pair.heard.server.endsWith('!'))
