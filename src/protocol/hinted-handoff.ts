@@ -19,8 +19,9 @@ import { ownersOf, type Routing } from './routing.ts'
 import { decodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
-/** Time for reading the copies of a delivery, silence after which one that was sent counts as lost, and the pauses before the next one. */
-const deliveryWaitMs = { loading: 10_000, silence: 2_000, pause: 2_000, unsent: 200 } as const
+/** Time for reading the copies of a delivery, silence after which one that was sent counts as lost, and the pauses before the next one (the one after a
+ * refusal doubles up to `pause`). */
+const deliveryWaitMs = { loading: 10_000, silence: 2_000, pause: 2_000, refused: 100, unsent: 200 } as const
 /** The slowest link that a delivery is given time for. */
 const slowestBytesPerMs = 32
 
@@ -45,6 +46,8 @@ export class HintedHandoff {
   /** Deliveries under way: one for each target. */
   readonly #underway = new Map<PeerId, Delivery>()
   readonly #pausedUntilMs = new Map<PeerId, number>()
+  /** Refused deliveries in a row. */
+  readonly #refusals = new Map<PeerId, number>()
   readonly #deliveries = new Map<number, Delivery>()
   readonly #due = new DeadlineQueue<{ readonly target: PeerId; readonly delivery: number; readonly isSent: boolean }>()
   /** True when hints were noted since the last pump. */
@@ -147,8 +150,16 @@ export class HintedHandoff {
     this.#finish(delivery)
     const stored = delivery.sent.slice(0, message.stored)
     for (const entry of stored) this.#delivered(now, from, entry, effects)
-    if (stored.length < delivery.sent.length) this.#pause(now, from)
+    this.#judgeRefusal(now, from, stored.length < delivery.sent.length)
     this.pump(now, effects)
+  }
+
+  /** A target whose ring differs for a moment refuses once or twice, one that is full for long. */
+  #judgeRefusal(now: Instant, peer: PeerId, isRefused: boolean): void {
+    if (!isRefused) return void this.#refusals.delete(peer)
+    const refusals = this.#refusals.get(peer) ?? 0
+    this.#refusals.set(peer, refusals + 1)
+    this.#pause(now, peer, Math.min(deliveryWaitMs.refused * 2 ** refusals, deliveryWaitMs.pause))
   }
 
   /** A delivery did not even leave: it is tried again soon. */

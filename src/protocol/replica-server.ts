@@ -3,7 +3,7 @@
  */
 import type { PeerId } from '../core/identifiers.ts'
 import { rememberedRequestsMax } from '../core/limits.ts'
-import type { Effect } from './effect.ts'
+import type { Effect, StorageFailure } from './effect.ts'
 import { hintStored, type HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import type { Fetch, ForwardPut, Handoff, Message, Repair, Replicate, ReplicaStatus } from './message.ts'
@@ -87,21 +87,20 @@ export class ReplicaServer {
     replica.change(now, key, merge, effects)
   }
 
-  /** Stores each entry; acknowledges how many, from the first, are durable. */
+  /**
+   * Stores each entry; acknowledges how many, from the first, are durable. An entry that this peer does not own is refused: whoever gives a copy
+   * away relies on an owner that keeps it. While two rings differ, two peers could otherwise rely on each other, and both drop it.
+   */
   #handoff(now: Instant, from: PeerId, { id, entries }: Handoff, effects: Effect[]): void {
-    const { replica, operations, hints, routing } = this.#parts
+    const { replica, operations, routing } = this.#parts
     const collector = new HandoffCollector(entries.length, (stored, out) => reply(out, from, { type: 'handed-off', id, stored }))
     for (const [index, { key, record }] of entries.entries()) {
-      const owners = ownersOf(routing, key)
-      const elsewhere = owners.includes(routing.self) ? [] : owners
-      const change = operations.merge({
-        from,
-        key,
-        record,
-        hints: merged => hints.store(elsewhere, key, merged),
-        then: [],
-        fail: (_now, _failure, out) => collector.done(index, false, out)
-      })
+      if (!ownersOf(routing, key).includes(routing.self)) {
+        collector.done(index, false, effects)
+        continue
+      }
+      const fail = (_now: Instant, _failure: StorageFailure, out: Effect[]): void => collector.done(index, false, out)
+      const change = operations.merge({ from, key, record, hints: () => [], then: [], fail })
       const counted = { ...change, settled: (_now: Instant, out: Effect[]) => collector.done(index, true, out) }
       replica.change(now, key, counted, effects)
     }
