@@ -13,7 +13,7 @@
  */
 import { toHex } from './bytes.ts'
 import type { CausalContext } from './causal-context.ts'
-import { covers, descends, emptyContext, equalContexts, joinContexts, withDot } from './causal-context.ts'
+import { covers, descends, emptyContext, equalContexts, joinContexts, withDot, withDots } from './causal-context.ts'
 import { Writer } from './codec.ts'
 import type { Dot } from './dot.ts'
 import { compareDots } from './dot.ts'
@@ -58,6 +58,17 @@ export function putSibling(record: StoredRecord, context: CausalContext, sibling
   const superseded = supersededBy(record.siblings, context)
   const kept = record.siblings.filter(held => !superseded.includes(held))
   return { context: withDot(joinContexts(record.context, context), sibling.dot), siblings: inOrder(kept, sibling) }
+}
+
+/**
+ * What a writer with `context` has seen of a record: besides what the context covers, other dots of the same requests. A write must go out with
+ * this context, or replicas that hold those dots keep what its coordinator has dropped.
+ */
+export function seenContext(record: StoredRecord, context: CausalContext): CausalContext {
+  return withDots(
+    context,
+    supersededBy(record.siblings, context).map(({ dot }) => dot)
+  )
 }
 
 /** The record of all that both replicas know: `a` or `b` itself, when one of them already knows it all. */

@@ -10,15 +10,8 @@
  *     cluster.put(ada, 'cart', 'milk', { quorum: 1 })
  */
 export { simulate, type SimulationOptions, type SimulationResult, type SimulationStatistics } from '../simulation/simulate.ts'
-export {
-  type CallOptions,
-  Cluster,
-  type ClusterObserver,
-  type ClusterOptions,
-  type GetAnswer,
-  type PutAnswer,
-  type PutInput
-} from '../simulation/cluster.ts'
+export { Cluster, type ClusterObserver, type ClusterOptions } from '../simulation/cluster.ts'
+export { type CallOptions, type GetAnswer, type PutAnswer, type PutInput } from '../simulation/client-call.ts'
 export { agreedRecord, divergences } from '../simulation/convergence.ts'
 export { type FaultKind, faultKinds, type MessageFault, messageFaults } from '../simulation/fault-kinds.ts'
 export type { FiredFault } from '../simulation/fault-schedule.ts'

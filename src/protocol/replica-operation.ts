@@ -12,6 +12,7 @@ import {
   maximalSiblings,
   mergeRecords,
   putSibling,
+  seenContext,
   siblingOf,
   valueBytes,
   type Sibling,
@@ -86,12 +87,13 @@ export class ReplicaOperations {
     const dot = nextDot(actorOf(this.#replicaId, epoch), record.context, write.context)
     this.#hybridTime = nextHybridTime(this.#hybridTime, now.wallMs)
     const sibling: Sibling = { dot, request: write.request, wallTime: this.#hybridTime, value: write.value }
-    const merged = putSibling(record, write.context, sibling)
+    const seen = seenContext(record, write.context)
+    const merged = putSibling(record, seen, sibling)
     if (crowded(merged, record)) return refuse(row, now, 'too-many-siblings', write, effects)
     return {
       row: { epoch, record: merged },
       operations: write.hints(merged),
-      then: write.minted(dot, merged, deltaOf(write.context, sibling))
+      then: write.minted(dot, merged, deltaOf(seen, sibling))
     }
   }
 

@@ -108,7 +108,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
         reachableMembers: () => keepers(this.view, this.self).filter(peer => this.isReachable(peer)),
         complete: (now, effects) => this.#agreedByAll(now, effects),
         refill: new Refill({ ...parts, hints: this.#hints }),
-        ownRefill: () => this.#rejoin.refill
+        ownRefill: () => this.#rejoin.refill,
+        hasUnmetMembers: () => keepers(this.view, this.self).some(peer => this.opinion(peer) === 'unknown')
       },
       options.settledRing
     )

@@ -24,6 +24,8 @@ export const settledRingKey: Uint8Array = metaKey('settled-ring')
 
 /** How often a joining peer asks again. */
 const queryEveryMs = 500
+/** Time that members get to be met; after it those that were not are taken for gone. */
+const meetWithinMs = 2000
 /** Pause after the storage failed. */
 const retryAfterMs = 1000
 
@@ -38,6 +40,8 @@ export interface TransferParts {
   readonly refill: Refill
   /** Names the discard after which this peer has to be refilled; 0 for none. */
   ownRefill(): number
+  /** True while there are such members that no connection was ever open to. */
+  hasUnmetMembers(): boolean
   /** This peer has everything that it owns in the current ring. */
   complete(now: Instant, effects: Effect[]): void
 }
@@ -67,6 +71,7 @@ export class Transfer implements StorageClient {
   /** When each member that has not answered yet was last pinged. */
   readonly #probedMs = new Map<PeerId, number>()
   #queryAtMs = Number.POSITIVE_INFINITY
+  #meetUntilMs = Number.NEGATIVE_INFINITY
   #retry: Page | undefined
   #retryAtMs = Number.POSITIVE_INFINITY
 
@@ -133,6 +138,7 @@ export class Transfer implements StorageClient {
   awaitCompletion(now: Instant, effects: Effect[]): void {
     if (this.#queryAtMs !== Number.POSITIVE_INFINITY) return
     this.#queryAtMs = now.ms
+    this.#meetUntilMs = now.ms + meetWithinMs
     this.wake(now, effects)
   }
 
@@ -200,6 +206,7 @@ export class Transfer implements StorageClient {
 
   #judgeCompletion(now: Instant, effects: Effect[]): void {
     if (this.#queryAtMs === Number.POSITIVE_INFINITY) return
+    if (now.ms < this.#meetUntilMs && this.#parts.hasUnmetMembers()) return
     const ring = this.#parts.routing.ring().digest
     const members = this.#parts.reachableMembers()
     if (members.length === 0 || members.some(member => this.#givers.get(member) !== ring)) return

@@ -8,21 +8,31 @@
  *     cluster.crash(ada)
  *     cluster.get(ben, 'cart').values      // ['milk']
  */
-import { emptyContext, withDot, type CausalContext } from '../core/causal-context.ts'
+import { emptyContext, type CausalContext } from '../core/causal-context.ts'
 import { decodeUtf8, encodeUtf8 } from '../core/codec.ts'
 import { assert } from '../core/errors.ts'
 import type { PeerId, RequestId } from '../core/identifiers.ts'
 import { tombstoneGraceMsDefault } from '../core/limits.ts'
 import { prng, type Prng } from '../core/prng.ts'
-import { maximalSiblings, type StoredRecord } from '../core/record.ts'
-import type { BatchOperation, GetOutcome, ProtocolEvent, PutOutcome } from '../protocol/effect.ts'
+import type { StoredRecord } from '../core/record.ts'
+import type { BatchOperation, Effect, ProtocolEvent } from '../protocol/effect.ts'
 import type { ClusterConfiguration } from '../protocol/hello.ts'
 import type { Message } from '../protocol/message.ts'
 import { partitionOfKey } from '../protocol/routing.ts'
 import { decodeRow, keyOfRow, prefixes, rowKey } from '../protocol/storage-layout.ts'
+import {
+  getAnswer,
+  putAnswer,
+  valuesOf,
+  type AskedCall,
+  type CallOptions,
+  type GetAnswer,
+  type PutAnswer,
+  type PutInput
+} from './client-call.ts'
 import { peerName } from './simulated-identity.ts'
 import { goodNetwork, SimulatedNetwork, type NetworkQuality } from './simulated-network.ts'
-import type { CallOutcome, PeerObserver, PeerProfile } from './peer-life.ts'
+import type { PeerObserver, PeerProfile, SimulatedPeerParts } from './peer-life.ts'
 import { SimulatedPeer } from './simulated-peer.ts'
 import { SimulatedStorage, type AskedOperation, type DiskDelays, type Unsynced } from './simulated-storage.ts'
 import { describeEvent, describeMessage, Trace } from './trace.ts'
@@ -51,38 +61,6 @@ export interface ClusterOptions {
   profile?(index: number): PeerProfile
 }
 
-export interface CallOptions {
-  /** R or W. @default 2 */
-  readonly quorum?: number
-  /** @default true */
-  readonly sloppy?: boolean
-  /** @default 5,000 */
-  readonly timeoutMs?: number
-}
-
-export interface PutInput extends CallOptions {
-  /** What the caller has read. @default nothing */
-  readonly context?: CausalContext
-  /** @default a new one */
-  readonly request?: RequestId
-}
-
-export interface GetAnswer {
-  readonly status: GetOutcome['status'] | 'crashed'
-  /** Values as callers see them, sorted; deletes are left out. */
-  readonly values: readonly string[]
-  readonly context: CausalContext
-  readonly replied: readonly PeerId[]
-  readonly r: number
-  readonly n: number
-}
-
-export interface PutAnswer extends Omit<PutOutcome, 'kind' | 'status'> {
-  readonly status: PutOutcome['status'] | 'crashed'
-  /** What the caller has seen after this write. */
-  readonly context: CausalContext
-}
-
 /** Watches everything that happens. */
 export interface ClusterObserver {
   sent?(from: PeerId, to: PeerId, message: Message, lane: 'request' | 'bulk'): void
@@ -91,6 +69,8 @@ export interface ClusterObserver {
   asked?(peer: PeerId, operation: AskedOperation): void
   /** A batch became durable at a peer. */
   becameDurable?(peer: PeerId, batch: readonly BatchOperation[]): void
+  got?(call: AskedCall, answer: GetAnswer, record: StoredRecord | undefined): void
+  wrote?(call: AskedCall, answer: PutAnswer): void
   broke?(peer: PeerId, error: unknown): void
 }
 
@@ -106,6 +86,8 @@ export class Cluster {
   readonly strangers: SimulatedPeer[] = []
   /** Peers that have left for good. */
   readonly departed: Set<PeerId> = new Set()
+  /** Set it to lose messages of certain kinds. */
+  withholds: (effect: Extract<Effect, { kind: 'send' }>) => boolean = () => false
   readonly #options: ClusterOptions
   readonly #members = new Map<PeerId, SimulatedPeer>()
   #requests = 0
@@ -174,7 +156,8 @@ export class Cluster {
     const { tombstoneGraceMs = tombstoneGraceMsDefault } = this.#options
     const entrances = (): readonly PeerId[] => this.peers.filter(other => other !== peer && !this.departed.has(other)).slice(0, 2)
     const observer = this.#watch(configuration === this.configuration)
-    const parts = { peer, profile, configuration, time, random, network, storage, observer, evictAfterMs, tombstoneGraceMs }
+    const withholds: SimulatedPeerParts['withholds'] = effect => this.withholds(effect)
+    const parts = { peer, profile, configuration, time, random, network, storage, observer, withholds, evictAfterMs, tombstoneGraceMs }
     return new SimulatedPeer(parts, entrances)
   }
 
@@ -252,7 +235,13 @@ export class Cluster {
   startGet(peer: PeerId, key: string, options: CallOptions, done: (answer: GetAnswer, record: StoredRecord | undefined) => void): void {
     const { quorum = 2, sloppy = true, timeoutMs = 5000 } = options
     const call = { key: encodeUtf8(key), r: quorum, sloppy, timeoutMs }
-    this.peer(peer).get(call, outcome => done(getAnswer(outcome), outcome?.kind === 'get' ? outcome.record : undefined))
+    const asked: AskedCall = { kind: 'get', peer, key, quorum, sloppy, askedAtMs: this.time.nowMs }
+    this.peer(peer).get(call, outcome => {
+      const answer = getAnswer(outcome)
+      const record = outcome?.kind === 'get' ? outcome.record : undefined
+      this.observer.got?.(asked, answer, record)
+      done(answer, record)
+    })
   }
 
   startPut(peer: PeerId, key: string, value: string | undefined, input: PutInput, done: (answer: PutAnswer) => void): void {
@@ -260,7 +249,12 @@ export class Cluster {
     const request = input.request ?? this.nextRequest(peer)
     const bytes = value === undefined ? undefined : encodeUtf8(value)
     const call = { key: encodeUtf8(key), context, value: bytes, request, w: quorum, sloppy, timeoutMs }
-    this.peer(peer).put(call, outcome => done(putAnswer(outcome, context, request)))
+    const asked: AskedCall = { kind: 'put', peer, key, quorum, sloppy, askedAtMs: this.time.nowMs }
+    this.peer(peer).put(call, outcome => {
+      const answer = putAnswer(outcome, context, request)
+      this.observer.wrote?.(asked, answer)
+      done(answer)
+    })
   }
 
   nextRequest(peer: PeerId): RequestId {
@@ -357,37 +351,4 @@ export class Cluster {
       }
     }
   }
-}
-
-function getAnswer(outcome: CallOutcome): GetAnswer {
-  if (outcome?.kind !== 'get') return { status: 'crashed', values: [], context: emptyContext, replied: [], r: 0, n: 0 }
-  const { status, record, replied, r, n } = outcome
-  return { status, values: valuesOf(record), context: record.context, replied, r, n }
-}
-
-function putAnswer(outcome: CallOutcome, context: CausalContext, request: RequestId): PutAnswer {
-  if (outcome?.kind !== 'put') {
-    return {
-      status: 'crashed',
-      mayHaveHappened: true,
-      dot: undefined,
-      coordinator: undefined,
-      acknowledged: [],
-      hinted: [],
-      siblings: 0,
-      request,
-      w: 0,
-      n: 0,
-      context
-    }
-  }
-  const { kind: _kind, ...rest } = outcome
-  return { ...rest, context: outcome.dot === undefined ? context : withDot(context, outcome.dot) }
-}
-
-/** Values as callers see them, sorted. */
-export function valuesOf(record: StoredRecord): readonly string[] {
-  return maximalSiblings(record)
-    .flatMap(({ value }) => (value === undefined ? [] : [decodeUtf8(value) ?? '']))
-    .sort()
 }

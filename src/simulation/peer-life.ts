@@ -48,6 +48,8 @@ export interface SimulatedPeerParts {
   readonly network: SimulatedNetwork
   readonly storage: SimulatedStorage
   readonly observer: PeerObserver
+  /** True for a message that is lost on its way whatever the network is like. */
+  withholds(effect: Extract<Effect, { kind: 'send' }>): boolean
   readonly evictAfterMs: number
   readonly tombstoneGraceMs: number
 }
@@ -64,6 +66,7 @@ export interface Life {
   /** What reached the peer while it was paused. */
   readonly deferred: (() => void)[]
   readonly session: string
+  readonly startedAtMs: number
   stepping: boolean
   wakeAtMs: number
   lastCall: number

@@ -1,6 +1,8 @@
 /** What a seed decides about a run before it begins: the cluster, its network and disks, the clients, and which faults may happen. */
 import type { Prng } from '../core/prng.ts'
 import { damagingKinds, faultKinds, messageFaults, type FaultKind, type FaultProfile, type MessageFault } from './fault-kinds.ts'
+import { calmKinds } from './conduct-checks.ts'
+import { curable, drawHealing, type Healing } from './healing.ts'
 import type { PeerProfile } from './peer-life.ts'
 import type { NetworkQuality } from './simulated-network.ts'
 import type { WorkloadProfile } from './workload.ts'
@@ -28,6 +30,9 @@ export interface RunProfile {
   readonly network: Partial<NetworkQuality>
   readonly workload: WorkloadProfile
   readonly kinds: readonly FaultKind[]
+  readonly healing: Healing
+  /** True for a run with a perfect network, where at most whole peers come and go. */
+  readonly isCalm: boolean
   /** Mean pause between two faults. */
   readonly faultsEveryMs: number
   readonly faults: FaultProfile
@@ -42,7 +47,10 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
   const replicas = random.below(4) === 0 ? 1 + random.below(5) : 3
   const drawnPeers = 1 + random.below(7)
   const peers = input.peers ?? drawnPeers
-  const kinds = usableKinds(input.faults ?? drawKinds(random.fork('kinds')), replicas, peers)
+  const healing = drawHealing(random.fork('healing'))
+  const isCalm = random.fork('calm').below(10) === 0
+  const drawn = input.faults ?? drawKinds(random.fork('kinds'), isCalm ? calmKinds : faultKinds)
+  const kinds = usableKinds(curable(healing, drawn), replicas, peers)
   // Where a disk takes damage, every write is on two, and every peer stores.
   const takesDamage = kinds.some(kind => damagingKinds.includes(kind))
   const rates = random.fork('rates')
@@ -53,13 +61,16 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
     peers,
     replicas,
     evictAfterMs: members.below(2) === 0 ? 600_000 : 20_000 + members.below(60_000),
-    network: withOnly(drawNetwork(random.fork('network')), input.only),
+    network: isCalm ? calmNetwork(random.fork('network')) : withOnly(drawNetwork(random.fork('network')), input.only),
     workload: drawWorkload(random.fork('workload'), input.operations ?? 200, replicas, takesDamage),
     kinds,
+    healing,
+    isCalm: isCalm && kinds.every(kind => calmKinds.includes(kind)),
     faultsEveryMs: 200 + rates.below(3000),
     faults: {
       longestMs: 200 + rates.below(10_000),
-      pauseMsMax: rates.below(8) === 0 ? 900_000 : 1000 + rates.below(20_000),
+      // With few kinds there are many pauses: were they long, the peers would do nothing else.
+      pauseMsMax: rates.below(8) === 0 && healing !== 'hints' ? 900_000 : 1000 + rates.below(20_000),
       membersMin: replicas,
       membersMax: peers + 3
     },
@@ -73,10 +84,10 @@ function usableKinds(kinds: readonly FaultKind[], replicas: number, peers: numbe
 }
 
 /** About half of all kinds: a run with everything at once finds less than many runs with different halves. */
-function drawKinds(random: Prng): readonly FaultKind[] {
+function drawKinds(random: Prng, all: readonly FaultKind[]): readonly FaultKind[] {
   if (random.below(20) === 0) return []
   const takesDamage = random.below(3) === 0
-  return faultKinds.filter(kind => random.fork(kind).below(2) === 0 && (takesDamage || !damagingKinds.includes(kind)))
+  return all.filter(kind => random.fork(kind).below(2) === 0 && (takesDamage || !damagingKinds.includes(kind)))
 }
 
 function drawNetwork(random: Prng): Partial<NetworkQuality> {
@@ -90,6 +101,10 @@ function drawNetwork(random: Prng): Partial<NetworkQuality> {
     tailMs: 5000,
     detectionMs: 100 + random.below(15_000)
   }
+}
+
+function calmNetwork(random: Prng): Partial<NetworkQuality> {
+  return { ...drawNetwork(random), lossPerMille: 0, duplicatePerMille: 0, tailPerMille: 0 }
 }
 
 function withOnly(drawn: Partial<NetworkQuality>, only: FaultSelection | undefined): Partial<NetworkQuality> {

@@ -12,7 +12,7 @@ import type { StoredRecord } from '../core/record.ts'
 import type { BatchOperation } from '../protocol/effect.ts'
 import { decodeRow, keyOfRow } from '../protocol/storage-layout.ts'
 import type { CausalHistory } from './causal-history.ts'
-import type { PutAnswer } from './cluster.ts'
+import type { PutAnswer } from './client-call.ts'
 
 const PROBLEMS_MAX = 20
 const ROW = 'r'.charCodeAt(0)

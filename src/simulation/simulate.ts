@@ -3,15 +3,17 @@
  * cluster must converge within a bound of virtual time.
  *
  * The same options give the same run, event by event. Once faults have stopped nobody reads or writes: hints and anti-entropy alone must make
- * all owners equal.
+ * all owners equal; in some runs hints alone, or hints and reads (`healing.ts`).
  */
 import { prng } from '../core/prng.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { CausalHistory } from './causal-history.ts'
 import { Cluster } from './cluster.ts'
+import { ConductChecks } from './conduct-checks.ts'
 import { agreedRecord, divergences } from './convergence.ts'
 import { FaultSchedule, type FiredFault } from './fault-schedule.ts'
 import { Faults } from './faults.ts'
+import { isWithheld } from './healing.ts'
 import { replayFlags } from './replay.ts'
 import { drawRun, type FaultSelection, type RunInput, type RunProfile } from './run-profile.ts'
 import { SafetyChecks } from './safety-checks.ts'
@@ -60,6 +62,7 @@ const restWithinMs = 300_000
 /** Virtual time within which hints and anti-entropy alone must have made all owners equal, and how often that is looked at. */
 const equalWithinMs = 300_000
 const lookEveryMs = 1000
+const problemsMax = 20
 
 /** Runs one simulation. Never throws: what breaks is a problem of the result. */
 export function simulate(options: SimulationOptions): SimulationResult {
@@ -71,7 +74,8 @@ class Simulation {
   readonly #profile: RunProfile
   readonly #cluster: Cluster
   readonly #history = new CausalHistory()
-  readonly #checks = new SafetyChecks(this.#history, problem => this.#cluster.trace.add(this.#cluster.time.nowMs, '', `PROBLEM ${problem}`))
+  readonly #checks = new SafetyChecks(this.#history, problem => this.#tell(problem))
+  readonly #conduct: ConductChecks
   readonly #workload: Workload
   readonly #faults: Faults
   readonly #evicted = new Set<string>()
@@ -83,6 +87,7 @@ class Simulation {
     this.#profile = drawRun(random, options)
     const { workload, kinds, faultsEveryMs, faults } = this.#profile
     this.#cluster = this.#createCluster()
+    this.#conduct = new ConductChecks(this.#cluster, this.#profile, problem => this.#found(problem))
     this.#workload = new Workload(this.#cluster, random.fork('clients'), workload, this.#history, this.#checks)
     const numbers = options.only?.filter(entry => typeof entry === 'number')
     const only = numbers === undefined ? undefined : new Set(numbers)
@@ -115,7 +120,17 @@ class Simulation {
   #converge(): void {
     const cluster = this.#cluster
     const untilMs = cluster.time.nowMs + equalWithinMs
-    while (cluster.time.nowMs < untilMs && divergences(cluster, this.#workload.keys).length > 0) cluster.run(lookEveryMs)
+    while (cluster.time.nowMs < untilMs && divergences(cluster, this.#workload.keys).length > 0) {
+      if (this.#profile.healing === 'reads') this.#readAll()
+      cluster.run(lookEveryMs)
+    }
+  }
+
+  /** Reads every key from all its owners. */
+  #readAll(): void {
+    const [reader] = this.#cluster.running()
+    for (const key of this.#workload.keys)
+      if (reader !== undefined) this.#cluster.startGet(reader.peer, key, { quorum: 1 }, () => undefined)
   }
 
   #checkFinalState(): void {
@@ -128,15 +143,20 @@ class Simulation {
     const { seed, trace = false } = this.#options
     const { peers, replicas, evictAfterMs, network, peer } = this.#profile
     const cluster = new Cluster({ seed: `cluster ${seed}`, peers, replicas, trace, network, evictAfterMs, profile: peer, comesUp: false })
+    cluster.withholds = effect => isWithheld(this.#profile.healing, effect)
     cluster.observer = {
-      sent: (_from, _to, message) => {
+      sent: (from, to, message) => {
+        this.#conduct.sent(from, to, message)
         if (message.type === 'replicate') this.#checks.sawRecord(message.record)
       },
       reported: (peer, event) => {
+        this.#conduct.reported(peer, event)
         if (event.type === 'key-changed') this.#checks.sawRecord(event.record)
         if (event.type === 'members-changed') this.#noteEvicted(peer, event.peers)
       },
       becameDurable: (peer, batch) => this.#checks.becameDurable(peer, batch),
+      got: (call, answer, record) => this.#conduct.got(call, answer, record),
+      wrote: (call, answer) => this.#conduct.wrote(call, answer),
       broke: (peer, error) => this.#problems.push(`${peer} broke: ${error instanceof Error ? error.message : 'unknown'}`)
     }
     return cluster
@@ -148,6 +168,16 @@ class Simulation {
       const record = view?.get(peer)
       if (record?.status === 'evicted') this.#evicted.add(`${peer} ${record.incarnation}`)
     }
+  }
+
+  #found(problem: string): void {
+    if (this.#problems.length >= problemsMax) return
+    this.#problems.push(problem)
+    this.#tell(problem)
+  }
+
+  #tell(problem: string): void {
+    this.#cluster.trace.add(this.#cluster.time.nowMs, '', `PROBLEM ${problem}`)
   }
 
   #result(): SimulationResult {

@@ -56,6 +56,11 @@ export class SimulatedPeer implements Endpoint {
     return this.#parts.profile.mayRollBack === true
   }
 
+  /** Virtual time of its last start, while it runs. */
+  get startedAtMs(): number | undefined {
+    return this.#life?.startedAtMs
+  }
+
   get isPaused(): boolean {
     return this.#pausedUntilMs > this.#parts.time.nowMs
   }
@@ -81,7 +86,8 @@ export class SimulatedPeer implements Endpoint {
       session: own.uint32().toString(16).padStart(8, '0'),
       stepping: false,
       wakeAtMs: Number.POSITIVE_INFINITY,
-      lastCall: 0
+      lastCall: 0,
+      startedAtMs: this.#parts.time.nowMs
     }
     observer.noted(this.peer, `starts, life ${this.#lives}, ${state.rows} rows, ${state.hintRows.length} hints`)
     this.#want([])
@@ -318,9 +324,11 @@ export class SimulatedPeer implements Endpoint {
     }
   }
 
-  #send(life: Life, { to, lane, message }: Extract<Effect, { kind: 'send' }>): void {
+  #send(life: Life, effect: Extract<Effect, { kind: 'send' }>): void {
     const { network, observer } = this.#parts
+    const { to, lane, message } = effect
     observer.sent(this.peer, to, message, lane)
+    if (this.#parts.withholds(effect)) return
     if (to === this.peer) {
       life.following.push((now, effects) => life.ringPeer.receive(now, to, message, effects))
       return

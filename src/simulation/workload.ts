@@ -7,7 +7,8 @@ import type { PeerId, RequestId } from '../core/identifiers.ts'
 import type { Prng } from '../core/prng.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { CausalHistory, TrueWrite } from './causal-history.ts'
-import type { Cluster, GetAnswer, PutAnswer } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
+import type { GetAnswer, PutAnswer } from './client-call.ts'
 import type { SafetyChecks } from './safety-checks.ts'
 
 /** How clients behave; drawn from the seed. */
@@ -155,7 +156,8 @@ export class Workload {
 
   #judge(write: TrueWrite, answer: PutAnswer, wasUncertain: boolean, quorum: number): void {
     if (answer.status === 'ok') {
-      write.state = 'acknowledged'
+      // Where the coordinator knew fewer peers, its few copies need not survive the damage of a disk.
+      write.state = answer.w < this.#profile.wMin ? 'uncertain' : 'acknowledged'
       this.#checks.acknowledged(write.key, answer, quorum)
     } else write.state = answer.mayHaveHappened || wasUncertain ? 'uncertain' : 'refused'
   }

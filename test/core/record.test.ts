@@ -12,6 +12,7 @@ import {
   mergeRecords,
   putSibling,
   recordHash,
+  seenContext,
   siblingOf
 } from '../../src/core/record.ts'
 import { encodeRecord } from '../../src/core/record-codec.ts'
@@ -183,6 +184,17 @@ describe('writing', () => {
     expect(shown?.dot).toEqual(recordOf(key, 1).siblings[0]?.dot)
     key.put(1, readBeforeRetry)
     expect(key.held(1)).toEqual([2])
+  })
+
+  test('who has seen one dot of a write coordinated twice goes out with all of them, so that every replica drops the same', () => {
+    const key = new ReplicatedKey()
+    key.put(1, 0)
+    const { context } = recordOf(key, 1)
+    key.retry(0, 0)
+    key.merge(0, 1)
+    const seen = seenContext(recordOf(key, 1), context)
+    expect(recordOf(key, 1).siblings.map(({ dot }) => covers(context, dot))).toEqual(expect.arrayContaining([true, false]))
+    expect(recordOf(key, 1).siblings.every(({ dot }) => covers(seen, dot))).toBe(true)
   })
 
   test('the sibling that a request left is found until it is superseded', () => {

@@ -83,14 +83,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'delta-has-whole-context',
     breaks: "a put is replicated with the coordinator's whole context, and erases siblings that its caller has never seen",
     file: 'protocol/replica-operation.ts',
-    find: 'then: write.minted(dot, merged, deltaOf(write.context, sibling))',
+    find: 'then: write.minted(dot, merged, deltaOf(seen, sibling))',
     replace: 'then: write.minted(dot, merged, deltaOf(record.context, sibling))'
   },
   {
     name: 'last-write-wins',
     breaks: 'a record that arrives takes the place of the copy',
     file: 'protocol/replica-operation.ts',
-    find: 'const record = row === undefined ? merge.record : mergeRecords(row.record, merge.record)',
+    find: 'const record = known === undefined ? merge.record : mergeRecords(known, merge.record)',
     replace: 'const record = merge.record'
   },
   {
@@ -259,16 +259,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'exchange-skips-tombstones',
     breaks: 'anti-entropy does not hand over deletes',
     file: 'protocol/exchange-repairs.ts',
-    find: "if (what === 'record') return sendRecord(exchange, place, key, record, effects)",
-    replace:
-      "if (what === 'record' && record.siblings.some(({ value }) => value !== undefined)) return sendRecord(exchange, place, key, record, effects)"
-  },
-  {
-    name: 'exchange-gives-but-never-asks',
-    breaks: 'a peer that learns of a newer version does not ask for it',
-    file: 'protocol/exchange-repairs.ts',
-    find: "if (order === 'older' || order === 'concurrent')",
-    replace: "if (order === 'concurrent')"
+    find: "send(effects, exchange.peer, { type: 'repair', key, record })",
+    replace: "if (record.siblings.some(({ value }) => value !== undefined)) send(effects, exchange.peer, { type: 'repair', key, record })"
   },
   {
     name: 'trie-misses-writes',
@@ -281,8 +273,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'index-row-not-written',
     breaks: 'the Merkle sum of a write is not kept on the disk',
     file: 'protocol/replica.ts',
-    find: 'if (row !== slot.row) batch.push(indexOperation(slot.key, row))',
-    replace: 'if (row === undefined && slot.row !== undefined) batch.push(indexOperation(slot.key, row))'
+    find: 'if (row !== slot.row) batch.push(indexOperation(slot.key, row), ...',
+    replace: 'if (row !== slot.row) batch.push(...(row === undefined ? [indexOperation(slot.key, row)] : []), ...'
   },
   {
     name: 'shared-partitions-of-old-ring',
@@ -425,22 +417,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'up-before-complete',
     breaks: 'a joining peer counts for quorums before it has what it owns',
     file: 'protocol/transfer.ts',
-    find: 'if (asked !== ring || this.#parts.hints.has(asker)) continue',
+    find: 'if (asked !== ring || this.#parts.hints.has(asker) || this.#parts.refill.isGiving(asker)) continue',
     replace: 'if (asked !== ring) continue'
   },
   {
     name: 'never-left',
     breaks: 'a leaving peer never gets to leave',
-    file: 'protocol/ring-peer.ts',
-    find: 'if (knowsOthers && (!this.#dismissed || this.#putCoordinator.active > 0)) return',
+    file: 'protocol/departure.ts',
+    find: 'if (knowsOthers && (!this.#isDismissed || coordinator.active > 0)) return',
     replace: 'if (knowsOthers) return'
   },
   {
     name: 'left-with-its-hints',
     breaks: 'a leaving peer is gone before its copies have found their owners',
-    file: 'protocol/ring-peer.ts',
-    find: 'if (this.#ring.members.length > 0 && this.#hints.waiting().length > 0) return',
-    replace: 'if (this.#ring.members.length === 0 && this.#hints.waiting().length > 0) return'
+    file: 'protocol/departure.ts',
+    find: 'if (routing.ring().members.length > 0 && hints.waiting().length > 0) return',
+    replace: 'if (routing.ring().members.length === 0 && hints.waiting().length > 0) return'
   },
   {
     name: 'ring-by-number-of-members',

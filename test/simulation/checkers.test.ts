@@ -6,7 +6,7 @@ import type { Actor, PeerId, RequestId } from '../../src/core/identifiers.ts'
 import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/record.ts'
 import { encodeRow, rowKey } from '../../src/protocol/storage-layout.ts'
 import { CausalHistory } from '../../src/simulation/causal-history.ts'
-import type { PutAnswer } from '../../src/simulation/cluster.ts'
+import type { PutAnswer } from '../../src/simulation/client-call.ts'
 import { SafetyChecks } from '../../src/simulation/safety-checks.ts'
 
 const actor = 'a'.repeat(24) as Actor

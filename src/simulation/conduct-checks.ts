@@ -1,0 +1,133 @@
+/**
+ * How peers behave towards callers and each other: what a broken peer may do wrong while nothing is lost by it.
+ *
+ * Checked in every run, of peers whose ring has not changed for a while: a repair goes to owners only, and "not found" is never the answer of
+ * fallbacks alone. Checked in calm runs, whose network is perfect and where at most whole peers come and go: a call succeeds while enough peers
+ * are there, a peer that has joined holds what it owns, and nothing is repaired where nothing failed.
+ */
+import { covers } from '../core/causal-context.ts'
+import type { Dot } from '../core/dot.ts'
+import type { PeerId } from '../core/identifiers.ts'
+import type { StoredRecord } from '../core/record.ts'
+import type { ProtocolEvent } from '../protocol/effect.ts'
+import type { Message } from '../protocol/message.ts'
+import { partitionOfKey } from '../protocol/routing.ts'
+import type { Cluster } from './cluster.ts'
+import type { AskedCall, GetAnswer, PutAnswer } from './client-call.ts'
+import type { FaultKind } from './fault-kinds.ts'
+
+/** Faults of calm runs. */
+export const calmKinds: readonly FaultKind[] = ['crash', 'join', 'leave', 'clock-jump']
+
+/** Time that a peer has had one ring before it is judged by it: longer than any call of a client takes. */
+const steadyAfterMs = 10_000
+/** Time after a start or an acknowledgement within which everything in reach has taken notice. */
+const noticedAfterMs = 5000
+
+export interface CalmRun {
+  readonly isCalm: boolean
+  readonly kinds: readonly FaultKind[]
+}
+
+export class ConductChecks {
+  readonly #cluster: Cluster
+  readonly #run: CalmRun
+  readonly #found: (problem: string) => void
+  readonly #ringChangedMs = new Map<PeerId, number>()
+  readonly #joining = new Set<PeerId>()
+  readonly #acknowledged: { readonly key: string; readonly dot: Dot; readonly atMs: number }[] = []
+
+  /** `found` hears of each problem. */
+  constructor(cluster: Cluster, run: CalmRun, found: (problem: string) => void) {
+    this.#cluster = cluster
+    this.#run = run
+    this.#found = found
+  }
+
+  /** A peer sends a message. */
+  sent(from: PeerId, to: PeerId, message: Message): void {
+    if (message.type !== 'repair' || !this.#isSteady(from) || this.#ownersSeenBy(from, message.key).includes(to)) return
+    this.#found(`${from} repairs a key at ${to}, which does not own it`)
+  }
+
+  /** A peer reports an event. */
+  reported(peer: PeerId, event: ProtocolEvent): void {
+    if (event.type === 'ring-changed') this.#ringChangedMs.set(peer, this.#cluster.time.nowMs)
+    else if (event.type === 'exchange-started') this.#exchanged(peer, event.peer)
+    else if (event.type === 'members-changed' && event.peers.includes(peer)) this.#saidItsStatus(peer)
+  }
+
+  /** A caller's get ended. */
+  got(call: AskedCall, answer: GetAnswer, record: StoredRecord | undefined): void {
+    if (answer.status === 'quorum') this.#refused(call)
+    if (answer.status !== 'ok' || record === undefined || record.siblings.length > 0 || !this.#isSteady(call.peer)) return
+    const owners = this.#cluster.owners(call.key, call.peer)
+    if (!answer.replied.some(peer => owners.includes(peer)))
+      this.#found(`a read of ${call.key} was answered "not found" by ${answer.replied.join()}, of which none owns it`)
+  }
+
+  /** A caller's put ended. */
+  wrote(call: AskedCall, answer: PutAnswer): void {
+    const { key } = call
+    if (answer.status === 'ok' && answer.dot !== undefined)
+      this.#acknowledged.push({ key, dot: answer.dot, atMs: this.#cluster.time.nowMs })
+    else if (answer.status === 'quorum' || answer.status === 'not-owner') this.#refused(call)
+  }
+
+  /** True for a peer that runs and whose ring has not changed for a while. */
+  #isSteady(peer: PeerId): boolean {
+    const { startedAtMs } = this.#cluster.peer(peer)
+    const sinceMs = Math.max(startedAtMs ?? Number.POSITIVE_INFINITY, this.#ringChangedMs.get(peer) ?? 0)
+    return this.#cluster.time.nowMs - sinceMs > steadyAfterMs
+  }
+
+  #ownersSeenBy(peer: PeerId, key: Uint8Array): readonly PeerId[] {
+    const ring = this.#cluster.peer(peer).ringPeer?.ring()
+    return ring === undefined ? [] : ring.owners(partitionOfKey(ring, key))
+  }
+
+  /** A call found no quorum: it may do so only when too few peers were there all the time. */
+  #refused({ peer, key, kind, quorum, sloppy, askedAtMs }: AskedCall): void {
+    if (!this.#run.isCalm || !this.#isSteady(peer)) return
+    const owners = this.#cluster.owners(key, peer)
+    const there = this.#cluster
+      .running()
+      .filter(({ startedAtMs, ringPeer }) => (startedAtMs ?? askedAtMs) < askedAtMs - noticedAfterMs && ringPeer?.status === 'up')
+      .filter(({ ringPeer }) => (ringPeer?.member?.weight ?? 0) > 0)
+      .map(present => present.peer)
+    const ownersThere = there.filter(present => owners.includes(present))
+    const usable = sloppy ? there : ownersThere
+    const needed = Math.min(quorum, Math.max(owners.length, 1))
+    if (usable.length >= needed && ownersThere.length > 0)
+      this.#found(`a ${kind} of ${key} at ${peer} found no quorum of ${needed}, while ${usable.join()} were there`)
+  }
+
+  #saidItsStatus(peer: PeerId): void {
+    const status = this.#cluster.peer(peer).ringPeer?.status
+    if (status === 'joining') this.#joining.add(peer)
+    else if (status === 'up' && this.#joining.delete(peer)) this.#checkComplete(peer)
+  }
+
+  /** A peer that counts for quorums holds what it owns, as far as others do. */
+  #checkComplete(peer: PeerId): void {
+    if (!this.#run.isCalm || this.#run.kinds.includes('crash')) return
+    const cluster = this.#cluster
+    const beforeMs = (cluster.peer(peer).startedAtMs ?? 0) - noticedAfterMs
+    for (const { key, dot, atMs } of this.#acknowledged) {
+      const owners = cluster.owners(key, peer)
+      if (atMs > beforeMs || !owners.includes(peer) || this.#holds(peer, key, dot)) continue
+      if (owners.some(owner => this.#holds(owner, key, dot))) this.#found(`${peer} has joined, and lacks a write of ${key} that it owns`)
+    }
+  }
+
+  #holds(peer: PeerId, key: string, dot: Dot): boolean {
+    const copy = this.#cluster.copy(peer, key)
+    return copy !== undefined && covers(copy.context, dot)
+  }
+
+  #exchanged(peer: PeerId, other: PeerId): void {
+    const { isCalm, kinds } = this.#run
+    if (isCalm && kinds.every(kind => kind === 'clock-jump'))
+      this.#found(`${peer} and ${other} found a difference to repair, though nothing had failed`)
+  }
+}
