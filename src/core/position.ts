@@ -39,6 +39,13 @@ export function isPartitionCount(partitions: number): boolean {
   return Number.isInteger(partitions) && partitions >= 1 && partitions <= partitionsMax && (partitions & (partitions - 1)) === 0
 }
 
+/** The first `depth` bits, 0..53, of a position whose first 64 bits are given as two words. */
+export function prefixOf(high: number, low: number, depth: number): number {
+  if (depth < 32) return (high >>> 1) >>> (31 - depth)
+  if (depth === 32) return high
+  return high * 2 ** (depth - 32) + (low >>> (64 - depth))
+}
+
 function leadingBits(position: Position, bits: number): number {
   const first = ((position[0] as number) << 24) | ((position[1] as number) << 16) | ((position[2] as number) << 8) | (position[3] as number)
   return bits === 0 ? 0 : first >>> (32 - bits)

@@ -13,10 +13,9 @@
  */
 import type { PeerId } from '../core/identifiers.ts'
 import { exchangesMax } from '../core/limits.ts'
-import { position } from '../core/position.ts'
+import { position, prefixOf } from '../core/position.ts'
 import type { Prng } from '../core/prng.ts'
 import type { Ring } from '../core/ring.ts'
-import { prefixOf } from '../core/merkle-trie.ts'
 import type { Effect } from './effect.ts'
 import { exchangeMs, note, spend, spendOn, touch, type Exchange } from './exchange.ts'
 import { ExchangeRepairs } from './exchange-repairs.ts'

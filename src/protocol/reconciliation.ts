@@ -11,7 +11,9 @@
 import { toHex } from '../core/bytes.ts'
 import { StoreError } from '../core/errors.ts'
 import { exchangeNodesMax } from '../core/limits.ts'
-import { addWords, mixWords, prefixOf, type MerkleTrie, type TrieSum } from '../core/merkle-trie.ts'
+import type { MerkleTrie } from '../core/merkle-trie.ts'
+import { prefixOf } from '../core/position.ts'
+import { addWords, mixWords, type TrieSum } from '../core/trie-sum.ts'
 import {
   digestBytes,
   entryBytes,
