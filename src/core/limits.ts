@@ -103,7 +103,7 @@ export const exchangeDifferencesMax = 16_384
 export const exchangeRecordBytesMax: number = 4 * 1024 * 1024
 /** Exchanges that a peer takes part in at the same time; past it a further one is not answered, and tried again later by the other peer. */
 export const exchangesMax = 16
-/** Index rows read in one step after a start. */
+/** Index rows read in one step while the trie of a partition is loaded. */
 export const indexPageRows = 1024
 /** Most rows of one page of the scrub, which reads everything once in a long while to find rows that rotted. */
 export const scrubPageRows = 32
@@ -111,6 +111,18 @@ export const scrubPageRows = 32
 export const scrubPageBytes: number = 1024 * 1024
 /** Damaged rows that are mended at the same time; further ones are left as they are until they are found again. */
 export const mendsMax = 256
+/** Partitions whose index rows are read at the same time; further ones wait. */
+export const partitionLoadsMax = 8
+/** Entries of the Merkle trie that stay in memory; past it partitions that no exchange looks at are known by their sums alone. */
+export const trieEntriesMax = 262_144
+/** Entries of the partitions that exchanges look at together; past it an exchange leaves further partitions to the next, which follows at once. */
+export const triePinnedEntriesMax = 1_048_576
+/** Entries that an exchange waits for before it answers about those that it has. */
+export const exchangeLoadEntries = 32_768
+/** Parts of messages of one exchange that may wait for partitions to be loaded; further ones are left to the next exchange. */
+export const exchangePendingMax = 256
+/** Partition sums written in one batch. */
+export const sumRowsMax = 1024
 /** Rows that exchanges read from storage at the same time. */
 export const exchangeReadsMax = 32
 /** Bytes of messages that one end of a lane may have under way before the other end says that it took them. (*wire*) */

@@ -16,7 +16,7 @@
  */
 import { assert, StoreError } from './errors.ts'
 import { isPartitionCount } from './position.ts'
-import { addDifference, change, leaf, sumBelow, visitBelow, wordAt, type TrieNode, type TrieVisitor } from './trie-node.ts'
+import { addDifference, change, holds, leaf, sumBelow, visitBelow, wordAt, type TrieNode, type TrieVisitor } from './trie-node.ts'
 import { noSum, type TrieSum } from './trie-sum.ts'
 
 /** What is known of a partition: all its entries, their sum alone, or nothing. */
@@ -87,6 +87,13 @@ export class MerkleTrie {
   /** True when the entries of a partition are in memory. */
   isHeld(partition: number): boolean {
     return this.#knowledge[partition] === 'entries'
+  }
+
+  /** True when the entry at `position` has this hash, or is not there; in a partition whose entries are in memory. */
+  has(position: Uint8Array, hash: Uint8Array | undefined): boolean {
+    const partition = this.partitionOf(position)
+    assert(this.isHeld(partition), 'an entry was asked for in a partition that is known by its sum')
+    return holds(this.#roots[partition], this.partitionBits, position, hash)
   }
 
   /** True when the sum of a partition is known. */

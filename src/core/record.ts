@@ -113,16 +113,21 @@ export function valueBytes(record: StoredRecord): number {
   return bytes
 }
 
-const hashes = new WeakMap<StoredRecord, string>()
+const hashes = new WeakMap<StoredRecord, Uint8Array>()
 
-/** Name of what a record knows: 64 bits as 16 hexadecimal digits, over its dots and context, never over values. Computed once per record. */
+/** Name of what a record knows: 64 bits as 16 hexadecimal digits, over its dots and context, never over values. */
 export function recordHash(record: StoredRecord): string {
+  return toHex(recordHashBytes(record))
+}
+
+/** The same as 8 bytes. Computed once per record. */
+export function recordHashBytes(record: StoredRecord): Uint8Array {
   const known = hashes.get(record)
   if (known !== undefined) return known
   const out = new Writer(HASHED_BYTES)
   out.message(1, nested => writeContext(nested, record.context))
   for (const { dot } of record.siblings) out.message(2, nested => writeDot(nested, dot))
-  const hash = toHex(sha256(out.view()).subarray(0, 8))
+  const hash = sha256(out.view()).slice(0, 8)
   hashes.set(record, hash)
   return hash
 }

@@ -37,6 +37,16 @@ export function change(root: TrieNode, rootDepth: number, position: Uint8Array, 
   return put(root, rootDepth, high, low, wordAt(hash, 0), wordAt(hash, 4))
 }
 
+/** True when the entry at a position below `root` has this hash; without `hash`, when there is none. */
+export function holds(root: TrieNode | undefined, rootDepth: number, position: Uint8Array, hash: Uint8Array | undefined): boolean {
+  const [high, low] = [wordAt(position, 0), wordAt(position, 4)]
+  let node = root
+  for (let depth = rootDepth; node?.children !== undefined; depth += 4) node = node.children[digitOf(high, low, depth)]
+  const at = node === undefined ? -1 : find(node, high, low)
+  if (node === undefined || at < 0 || hash === undefined) return at < 0 && hash === undefined
+  return node.entries[at + 2] === wordAt(hash, 0) && node.entries[at + 3] === wordAt(hash, 4)
+}
+
 /** Changes the sum of a partition whose entries are not in memory; answers by how many entries there are more. */
 export function addDifference(root: TrieNode, position: Uint8Array, before: Uint8Array | undefined, after: Uint8Array | undefined): number {
   const [high, low] = [wordAt(position, 0), wordAt(position, 4)]

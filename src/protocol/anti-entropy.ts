@@ -11,6 +11,7 @@
  * A peer that lies costs a bounded number of nodes, entries, bytes and milliseconds per exchange, and can make nobody accept anything: records are
  * merged like any repair.
  */
+import { isStoreError } from '../core/errors.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { exchangesMax } from '../core/limits.ts'
 import { position, prefixOf } from '../core/position.ts'
@@ -18,8 +19,9 @@ import type { Prng } from '../core/prng.ts'
 import type { Ring } from '../core/ring.ts'
 import type { Effect } from './effect.ts'
 import { exchangeMs, note, spend, spendOn, touch, type Exchange } from './exchange.ts'
+import { ExchangeLoads } from './exchange-loads.ts'
 import { ExchangeRepairs } from './exchange-repairs.ts'
-import { entryBytes, packDifferences, packPlaces, unpackDifferences, unpackPlaces } from './exchange-layout.ts'
+import { entryBytes, packDifferences, packPlaces, unpackDifferences, unpackPlaces, type Difference } from './exchange-layout.ts'
 import type { Instant } from './instant.ts'
 import type { KeyIndex } from './key-index.ts'
 import type {
@@ -54,6 +56,7 @@ export class AntiEntropy {
   readonly #parts: AntiEntropyParts
   readonly #exchanges = new Map<PeerId, Exchange>()
   readonly #repairs: ExchangeRepairs
+  readonly #loads: ExchangeLoads
   readonly #distrustedUntilMs = new Map<PeerId, number>()
   /** When each co-owner of the ring `#sharing` was compared with last. */
   readonly #comparedAtMs = new Map<PeerId, number>()
@@ -66,7 +69,9 @@ export class AntiEntropy {
 
   constructor(parts: AntiEntropyParts) {
     this.#parts = parts
-    this.#repairs = new ExchangeRepairs(parts, exchange => this.#exchanges.get(exchange.peer) === exchange)
+    const isCurrent = (exchange: Exchange): boolean => this.#exchanges.get(exchange.peer) === exchange
+    this.#repairs = new ExchangeRepairs(parts, isCurrent)
+    this.#loads = new ExchangeLoads(parts.index, isCurrent)
   }
 
   start(now: Instant): void {
@@ -80,13 +85,7 @@ export class AntiEntropy {
     if (exchange.ring.digest !== this.#parts.routing.ring().digest) return this.#end(now, exchange, effects)
     exchange.isDifferent = true
     exchange.endsAtMs = now.ms + exchangeMs.silence
-    try {
-      this.#take(now, exchange, message, effects)
-    } catch (error) {
-      this.#distrustedUntilMs.set(from, now.ms + exchangeMs.distrust)
-      this.#end(now, exchange, effects)
-      throw error
-    }
+    this.#trusting(now, exchange, effects, () => this.#take(now, exchange, message, effects))
   }
 
   deadline(): number {
@@ -97,6 +96,7 @@ export class AntiEntropy {
 
   wake(now: Instant, effects: Effect[]): void {
     for (const exchange of this.#exchanges.values()) {
+      if (exchange.pending.length > 0) exchange.endsAtMs = Math.max(exchange.endsAtMs, now.ms + exchangeMs.silence)
       const isOver = exchange.endsAtMs <= now.ms || exchange.startedAtMs + exchangeMs.longest <= now.ms
       if (exchange.againAtMs <= now.ms) this.#compareAgain(now, exchange, effects)
       else if (isOver) this.#end(now, exchange, effects)
@@ -105,6 +105,18 @@ export class AntiEntropy {
     const meanMs = Math.max(exchangeMs.between, exchangeMs.round / Math.max(this.#sharedByPeer().size, 1))
     this.#roundAtMs = now.ms + meanMs / 2 + this.#parts.random.below(meanMs)
     this.#open(now, effects)
+  }
+
+  /** Ends the exchange when the other side turns out to have sent what no trie can have, and does not listen to it for a while. */
+  #trusting(now: Instant, exchange: Exchange, effects: Effect[], act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      if (!isStoreError(error) || error.code === 'ERR_INTERNAL') throw error
+      this.#distrustedUntilMs.set(exchange.peer, now.ms + exchangeMs.distrust)
+      this.#end(now, exchange, effects)
+      count(effects, `refused.${error.code}`)
+    }
   }
 
   #open(now: Instant, effects: Effect[]): void {
@@ -167,7 +179,9 @@ export class AntiEntropy {
       items: 0,
       recordBytes: 0,
       isCut: false,
-      repaired: new Map()
+      repaired: new Map(),
+      pending: [],
+      pinned: new Set()
     }
     this.#exchanges.set(peer, exchange)
     this.#comparedAtMs.set(peer, now.ms)
@@ -189,8 +203,29 @@ export class AntiEntropy {
 
   #compare(now: Instant, exchange: Exchange, { nodes }: ExchangeNodes, effects: Effect[]): void {
     for (const { entries } of nodes) spend(exchange, 1 + entries.length / entryBytes)
-    const answer = exchange.trie.compare(nodes, difference => note(now, exchange, difference))
-    this.#sendNodes(exchange, answer, effects)
+    exchange.trie.check(nodes)
+    for (const group of exchange.trie.groups(nodes)) {
+      const go = (at: Instant, out: Effect[]): void => {
+        const answer = exchange.trie.compare(group.nodes, difference => note(at, exchange, difference))
+        exchange.isCut ||= exchange.trie.leftOut
+        this.#sendNodes(exchange, answer, out)
+      }
+      this.#whenLoaded(now, exchange, group.partitions, go, effects)
+    }
+  }
+
+  #whenLoaded(
+    now: Instant,
+    exchange: Exchange,
+    partitions: readonly number[],
+    go: (now: Instant, effects: Effect[]) => void,
+    effects: Effect[]
+  ): void {
+    const trusting = (at: Instant, out: Effect[]): void => {
+      exchange.endsAtMs = at.ms + exchangeMs.silence
+      this.#trusting(at, exchange, out, () => go(at, out))
+    }
+    if (this.#exchanges.get(exchange.peer) === exchange) this.#loads.add(now, exchange, { partitions, go: trusting }, effects)
   }
 
   /** Tells the other side those differences that are as they were. */
@@ -205,11 +240,17 @@ export class AntiEntropy {
     }
   }
 
-  /** The other side still has what it had; repairs where this side has, too. */
   #confirm(now: Instant, exchange: Exchange, { entries }: ExchangeDifferences, effects: Effect[]): void {
+    const differences = unpackDifferences(entries)
+    for (const { place } of differences) spendOn(exchange, place)
+    const partitions = new Set(differences.map(({ place }) => exchange.trie.partitionOf(place)))
+    this.#whenLoaded(now, exchange, [...partitions], (at, out) => this.#repair(at, exchange, differences, out), effects)
+  }
+
+  /** The other side still has what it had; repairs where this side has, too. */
+  #repair(now: Instant, exchange: Exchange, differences: readonly Difference[], effects: Effect[]): void {
     const wanted: number[] = []
-    for (const { place, mine: theirs, theirs: seen } of unpackDifferences(entries)) {
-      spendOn(exchange, place)
+    for (const { place, mine: theirs, theirs: seen } of differences) {
       const mine = exchange.trie.entryAt(place)
       if (mine !== seen || mine === theirs) continue
       touch(exchange, place, effects)
@@ -240,6 +281,7 @@ export class AntiEntropy {
 
   #end(now: Instant, exchange: Exchange, effects: Effect[]): void {
     this.#exchanges.delete(exchange.peer)
+    this.#loads.release(exchange)
     const { peer, repaired } = exchange
     for (const [partition, records] of repaired)
       effects.push({ kind: 'report', event: { type: 'exchange-finished', peer, partition, repaired: records } })

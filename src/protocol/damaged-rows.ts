@@ -7,6 +7,7 @@
  *
  * - A replica row: written again from memory, else deleted with its index row, so that the next exchange refills it.
  * - An index row or a tombstone row: made again from its replica row.
+ * - The sum of a partition: written again from memory; one found at the start is counted anew.
  * - A hint: written again from memory. One found at the start is owed to nobody known for certain, so the copy is owed to all of today's owners.
  *   Where there is no copy either, the key of the hint itself may be what rotted: the rows are walked once for copies that nobody is owed.
  * - A member record, the own identity, the epoch lease, the settled ring, the note of contacts: written again from memory. Found at the start, members are learnt again
@@ -20,10 +21,11 @@ import type { BatchOperation, Effect, StorageClient } from './effect.ts'
 import type { EpochLease } from './epoch-lease.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
-import { indexedKey, indexedRow, indexOperation, keyOfIndexRow } from './key-index.ts'
+import { indexedKey, indexedRow, keyOfIndexRow } from './key-index.ts'
 import { discardKey } from './discard.ts'
 import { replicaIdKey, type Membership } from './membership.ts'
 import { mintingIdKey } from './minting-id.ts'
+import { summedKey, type PartitionSums } from './partition-sums.ts'
 import type { Rejoin } from './rejoin.ts'
 import type { Replica, RowOperation } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
@@ -41,6 +43,7 @@ export interface DamagedRowsParts {
   readonly lease: EpochLease
   readonly rejoin: Rejoin
   readonly transfer: Transfer
+  readonly sums: PartitionSums
 }
 
 export class DamagedRows implements StorageClient {
@@ -85,6 +88,7 @@ export class DamagedRows implements StorageClient {
   }
 
   #mend(now: Instant, storageKey: Uint8Array, effects: Effect[]): void {
+    const { sums } = this.#parts
     switch (storageKey[0]) {
       case prefixes.row[0]:
         return this.#mendCopy(now, storageKey, keyOfRow(storageKey), effects)
@@ -94,6 +98,8 @@ export class DamagedRows implements StorageClient {
         return this.#mendCopy(now, storageKey, parseTombstoneKey(storageKey)?.key ?? storageKey, effects)
       case prefixes.hint[0]:
         return this.#mendHint(now, storageKey, effects)
+      case prefixes.sum[0]:
+        return sums.mend(now, storageKey) ? undefined : this.#write(storageKey, undefined, effects)
       case prefixes.member[0]:
         return this.#write(storageKey, this.#parts.membership.rowAt(storageKey), effects)
       default:
@@ -103,7 +109,7 @@ export class DamagedRows implements StorageClient {
 
   /** A replica row and the rows about it are mended together, in turn with whatever else happens to the key. */
   #mendCopy(now: Instant, storageKey: Uint8Array, key: Uint8Array, effects: Effect[]): void {
-    this.#change(now, storageKey, key, row => [...copyRows(key, row), ...this.#forgotten(key, row)], effects)
+    this.#change(now, storageKey, key, row => [...copyRows(key, row), ...this.#forgotten(key, row)], effects, { isReindexed: true })
   }
 
   /** Hints for a copy of which this peer is no owner and nobody is owed: a walk after a change of the ring may have passed over the damaged row. */
@@ -125,7 +131,7 @@ export class DamagedRows implements StorageClient {
     const walk = (at: Instant, out: Effect[]): void => {
       if (isLost) this.#parts.transfer.walkAgain(at, out)
     }
-    this.#change(now, storageKey, hint?.key ?? storageKey, owed, effects, walk)
+    this.#change(now, storageKey, hint?.key ?? storageKey, owed, effects, { then: walk })
   }
 
   /** The hint rows in the place of a damaged one; `undefined` when nothing tells who is owed what. */
@@ -142,13 +148,14 @@ export class DamagedRows implements StorageClient {
 
   /** The peer's key pair and cluster have a second row each, which the next start copies back. */
   #mendMeta(storageKey: Uint8Array, effects: Effect[]): void {
-    const { lease, membership, rejoin, transfer } = this.#parts
+    const { lease, membership, rejoin, sums, transfer } = this.#parts
     if (equalBytes(storageKey, epochLeaseKey)) lease.renew(effects)
     else if (equalBytes(storageKey, replicaIdKey)) this.#write(storageKey, membership.identityRow(), effects)
     else if (equalBytes(storageKey, settledRingKey)) this.#write(storageKey, transfer.settledRow(), effects)
     else if (equalBytes(storageKey, contactKey)) rejoin.noteAgain()
     else if (equalBytes(storageKey, discardKey) || equalBytes(storageKey, mintingIdKey)) this.#write(storageKey, undefined, effects)
     else if (equalBytes(storageKey, indexedKey)) this.#write(storageKey, indexedRow, effects)
+    else if (equalBytes(storageKey, summedKey)) this.#write(storageKey, sums.summedRow(), effects)
   }
 
   /** Mends a row in turn with whatever else happens to `key`: deletes it and writes in its place what `rows` says. */
@@ -158,12 +165,12 @@ export class DamagedRows implements StorageClient {
     key: Uint8Array,
     rows: (row: LocalRow | undefined) => readonly BatchOperation[],
     effects: Effect[],
-    then: (now: Instant, effects: Effect[]) => void = () => undefined
+    { isReindexed = false, then = () => undefined }: { readonly isReindexed?: boolean; then?(now: Instant, effects: Effect[]): void }
   ): void {
     this.#mending.add(toMapKey(storageKey))
     const operation: RowOperation = {
       from: undefined,
-      apply: (_now, row) => ({ row, operations: [{ type: 'delete', key: storageKey }, ...rows(row)], then: [] }),
+      apply: (_now, row) => ({ row, operations: [{ type: 'delete', key: storageKey }, ...rows(row)], then: [], isReindexed }),
       settled: (at, out) => {
         this.#ended(storageKey)
         then(at, out)
@@ -185,9 +192,9 @@ export class DamagedRows implements StorageClient {
   }
 }
 
-/** The rows of a copy that is known in memory; of one that is not, their deletion. A tombstone row is forgotten by the reaper. */
+/** The rows of a copy that is known in memory; of one that is not, their deletion. The replica adds the index row. A tombstone row is forgotten by the reaper. */
 function copyRows(key: Uint8Array, row: LocalRow | undefined): readonly BatchOperation[] {
   const copy: BatchOperation =
     row === undefined ? { type: 'delete', key: rowKey(key) } : { type: 'put', key: rowKey(key), value: encodeRow(row) }
-  return [copy, indexOperation(key, row), ...tombstoneOperations(key, undefined, row)]
+  return [copy, ...tombstoneOperations(key, undefined, row)]
 }

@@ -70,3 +70,11 @@ export function dispatch(receivers: Receivers, now: Instant, from: PeerId, messa
       return receivers.server.receive(now, from, message, effects)
   }
 }
+
+/** Tells the part that waits for an answer to a message that it could not be sent. */
+export function dispatchUnsent(receivers: Receivers, now: Instant, to: PeerId, message: Message, effects: Effect[]): void {
+  if (message.type === 'replicate') receivers.coordinator.unsent(now, to, message, effects)
+  else if (message.type === 'fetch') receivers.gets.unsent(now, to, message, effects)
+  else if (message.type === 'forward-put') receivers.puts.unsent(now, message, effects)
+  else if (message.type === 'handoff') receivers.hints.unsent(now, message)
+}

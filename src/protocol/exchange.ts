@@ -5,6 +5,7 @@ import { exchangeDifferencesMax, exchangeItemsMax } from '../core/limits.ts'
 import type { Ring } from '../core/ring.ts'
 import type { Effect } from './effect.ts'
 import type { Difference } from './exchange-layout.ts'
+import type { PendingWork } from './exchange-loads.ts'
 import type { Instant } from './instant.ts'
 import type { SharedTrie } from './reconciliation.ts'
 
@@ -44,10 +45,14 @@ export interface Exchange {
   items: number
   /** Bytes of records sent. */
   recordBytes: number
-  /** True when there was more than one exchange looks at. */
+  /** True when there was more than one exchange looks at, or has room for. */
   isCut: boolean
   /** Records sent, by partition that was found different. */
   readonly repaired: Map<number, number>
+  /** What waits for partitions to be in memory, in order. */
+  readonly pending: PendingWork[]
+  /** Partitions that stay in memory until the exchange ends. */
+  readonly pinned: Set<number>
 }
 
 /** Notes a difference that was seen once; false when there are more than one exchange looks at. */

@@ -10,9 +10,10 @@
  */
 import { toHex } from '../core/bytes.ts'
 import { StoreError } from '../core/errors.ts'
-import { exchangeNodesMax } from '../core/limits.ts'
+import { exchangeDifferencesMax, exchangeLoadEntries, exchangeNodesMax } from '../core/limits.ts'
 import type { MerkleTrie } from '../core/merkle-trie.ts'
 import { prefixOf } from '../core/position.ts'
+import type { TrieVisitor } from '../core/trie-node.ts'
 import { addWords, mixWords, type TrieSum } from '../core/trie-sum.ts'
 import {
   digestBytes,
@@ -37,6 +38,21 @@ export const placeBits = 48
 
 const NO_BYTES = new Uint8Array(0)
 
+/** Nodes to be compared together. */
+export interface NodeGroup {
+  readonly nodes: readonly ExchangeNode[]
+  /** Partitions that have to be in memory for it. */
+  readonly partitions: readonly number[]
+}
+
+/** A child of another peer's node, beside the own one. */
+interface Child {
+  readonly depth: number
+  readonly prefix: number
+  readonly theirs: number
+  readonly sum: TrieSum
+}
+
 /** What two peers have in common: this peer's trie, seen through the partitions that both own, with the salt of an exchange. */
 export class SharedTrie {
   readonly #trie: MerkleTrie
@@ -44,6 +60,7 @@ export class SharedTrie {
   readonly #isShared: ReadonlySet<number>
   readonly #saltHigh: number
   readonly #saltLow: number
+  #leftOut = false
 
   /** `shared` are the partitions, ascending; `exchange` is the number of the exchange. */
   constructor(trie: MerkleTrie, shared: readonly number[], exchange: number) {
@@ -52,6 +69,11 @@ export class SharedTrie {
     this.#isShared = new Set(shared)
     this.#saltHigh = Math.floor(exchange / 2 ** 32)
     this.#saltLow = exchange >>> 0
+  }
+
+  /** True once something was left out of a comparison because it was not in memory. */
+  get leftOut(): boolean {
+    return this.#leftOut
   }
 
   /** Digest of all shared partitions: 64 bits as 16 hexadecimal digits. */
@@ -70,20 +92,49 @@ export class SharedTrie {
   /**
    * Compares another peer's nodes with the own ones: gives every difference to `found` until that answers false, and answers the nodes to send back.
    *
+   * Looks only at what is in memory; {@link SharedTrie.groups} says what that should be.
+   *
    * @throws `ERR_AE_INVALID` for nodes that the other cannot have, or that are not of one depth and in order
    */
   compare(nodes: readonly ExchangeNode[], found: (difference: Difference) => boolean): readonly ExchangeNode[] {
+    this.check(nodes)
     const answer: ExchangeNode[] = []
-    for (const [index, node] of nodes.entries()) {
-      this.#check(node, nodes[index - 1])
+    for (const node of nodes) {
+      if (node.depth >= this.#trie.partitionBits && !this.#isInMemory(node.depth, node.prefix)) continue
       const goOn = node.digests.length > 0 ? this.#compareChildren(node, found, answer) : this.#compareEntries(node, found)
       if (!goOn) break
     }
     return answer
   }
 
-  /** Digest of the entry at a place, 0 when there is none here. */
-  entryAt(place: number): number {
+  /** @throws `ERR_AE_INVALID` as {@link SharedTrie.compare} does */
+  check(nodes: readonly ExchangeNode[]): void {
+    for (const [index, node] of nodes.entries()) this.#check(node, nodes[index - 1])
+  }
+
+  /** Cuts nodes into groups to be compared one after the other, each with the partitions that have to be in memory for it. */
+  groups(nodes: readonly ExchangeNode[]): readonly NodeGroup[] {
+    const groups: { nodes: ExchangeNode[]; partitions: Set<number> }[] = []
+    let entries = Number.POSITIVE_INFINITY
+    for (const node of nodes) {
+      if (entries >= exchangeLoadEntries) {
+        groups.push({ nodes: [], partitions: new Set() })
+        entries = 0
+      }
+      const group = groups.at(-1)
+      group?.nodes.push(node)
+      for (const partition of this.#needs(node)) {
+        if (group === undefined || group.partitions.has(partition)) continue
+        group.partitions.add(partition)
+        if (!this.#trie.isHeld(partition)) entries += this.#trie.sum(this.#trie.partitionBits, partition).count
+      }
+    }
+    return groups.map(group => ({ nodes: group.nodes, partitions: [...group.partitions] }))
+  }
+
+  /** Digest of the entry at a place, 0 when there is none here, `undefined` when that is not known because its partition is not in memory. */
+  entryAt(place: number): number | undefined {
+    if (!this.#trie.isHeld(this.partitionOf(place))) return undefined
     let digest = 0
     this.#trie.visit(placeBits, place, (...entry) => {
       digest = this.#entryDigest(...entry)
@@ -101,16 +152,55 @@ export class SharedTrie {
     return Math.floor(place / 2 ** (placeBits - this.#trie.partitionBits))
   }
 
-  #compareChildren(node: ExchangeNode, found: (difference: Difference) => boolean, answer: ExchangeNode[]): boolean {
-    const depth = this.#depthBelow(node.depth)
-    const children = 2 ** (depth - node.depth)
+  /** Partitions whose entries, and not only their sums, a node is compared with. */
+  #needs({ depth, prefix, digests }: ExchangeNode): readonly number[] {
+    if (depth >= this.#trie.partitionBits) return [this.#partitionAbove(depth, prefix)]
+    if (digests.length === 0) return this.#filledBelow(depth, prefix)
+    const needed: number[] = []
+    let missing = 0
+    for (const child of this.#differing({ depth, prefix, digests })) {
+      if (!this.#looksCloser(child) || missing > exchangeDifferencesMax) continue
+      needed.push(...this.#filledBelow(child.depth, child.prefix))
+      if (child.theirs === 0) missing += child.sum.count
+    }
+    return needed
+  }
+
+  /** True when answering a child takes more than the sums of partitions. */
+  #looksCloser({ depth, theirs, sum }: Child): boolean {
+    return theirs === 0 || sum.count <= listedMax || depth >= this.#trie.partitionBits
+  }
+
+  #filledBelow(depth: number, prefix: number): readonly number[] {
+    if (depth >= this.#trie.partitionBits) return [this.#partitionAbove(depth, prefix)]
+    return this.#partitionsBelow(depth, prefix).filter(partition => this.#trie.sum(this.#trie.partitionBits, partition).count > 0)
+  }
+
+  /** False, and noted, when entries below a prefix are not in memory. */
+  #isInMemory(depth: number, prefix: number): boolean {
+    const isHeld = this.#filledBelow(depth, prefix).every(partition => this.#trie.isHeld(partition))
+    this.#leftOut ||= !isHeld
+    return isHeld
+  }
+
+  /** The children of a node that differ from the own ones. */
+  *#differing({ depth, prefix, digests }: Pick<ExchangeNode, 'depth' | 'prefix' | 'digests'>): Generator<Child> {
+    const below = this.#depthBelow(depth)
+    const children = 2 ** (below - depth)
     for (let child = 0; child < children; child++) {
-      const prefix = node.prefix * children + child
-      const theirs = unpackDigest(node.digests, child)
-      const sum = this.#sum(depth, prefix)
-      if (this.#nodeDigest(sum) === theirs) continue
-      if (theirs !== 0) answer.push(sum.count <= listedMax || depth >= depthMax ? this.#list(depth, prefix) : this.#node(depth, prefix))
-      else if (!this.#visit(depth, prefix, (place, digest) => found({ place, mine: digest, theirs: 0 }))) return false
+      const theirs = unpackDigest(digests, child)
+      const sum = this.#sum(below, prefix * children + child)
+      if (this.#nodeDigest(sum) !== theirs) yield { depth: below, prefix: prefix * children + child, theirs, sum }
+    }
+  }
+
+  #compareChildren(node: ExchangeNode, found: (difference: Difference) => boolean, answer: ExchangeNode[]): boolean {
+    for (const child of this.#differing(node)) {
+      const { depth, prefix, theirs, sum } = child
+      if (theirs === 0) {
+        if (!this.#visit(depth, prefix, (place, digest) => found({ place, mine: digest, theirs: 0 }))) return false
+      } else if (!this.#looksCloser(child) || this.#isInMemory(depth, prefix))
+        answer.push(sum.count <= listedMax || depth >= depthMax ? this.#list(depth, prefix) : this.#node(depth, prefix))
     }
     return true
   }
@@ -145,8 +235,16 @@ export class SharedTrie {
   #visit(depth: number, prefix: number, visitor: (place: number, digest: number) => boolean): boolean {
     const take = (high: number, low: number, hashHigh: number, hashLow: number): boolean =>
       visitor(prefixOf(high, low, placeBits), this.#entryDigest(high, low, hashHigh, hashLow))
-    if (depth >= this.#trie.partitionBits) return this.#trie.visit(depth, prefix, take)
-    return this.#partitionsBelow(depth, prefix).every(partition => this.#trie.visit(this.#trie.partitionBits, partition, take))
+    if (depth >= this.#trie.partitionBits) return this.#visitPartition(this.#partitionAbove(depth, prefix), depth, prefix, take)
+    return this.#partitionsBelow(depth, prefix).every(partition =>
+      this.#visitPartition(partition, this.#trie.partitionBits, partition, take)
+    )
+  }
+
+  #visitPartition(partition: number, depth: number, prefix: number, take: TrieVisitor): boolean {
+    if (this.#trie.isHeld(partition)) return this.#trie.visit(depth, prefix, take)
+    this.#leftOut = true
+    return true
   }
 
   #sum(depth: number, prefix: number): TrieSum {
@@ -159,6 +257,10 @@ export class SharedTrie {
       total.count += count
     }
     return total
+  }
+
+  #partitionAbove(depth: number, prefix: number): number {
+    return Math.floor(prefix / 2 ** (depth - this.#trie.partitionBits))
   }
 
   #partitionsBelow(depth: number, prefix: number): readonly number[] {
@@ -192,8 +294,7 @@ export class SharedTrie {
   #check({ depth, prefix, digests, entries }: ExchangeNode, before: ExchangeNode | undefined): void {
     const { partitionBits } = this.#trie
     const isLevel = depth === 0 || (depth < placeBits && depth % 4 === partitionBits % 4)
-    const partition = Math.floor(prefix / 2 ** (depth - partitionBits))
-    const isOurs = depth < partitionBits || this.#isShared.has(partition)
+    const isOurs = depth < partitionBits || this.#isShared.has(this.#partitionAbove(depth, prefix))
     const isWhole =
       digests.length === 0
         ? entries.length % entryBytes === 0
@@ -205,7 +306,7 @@ export class SharedTrie {
   }
 
   #isBelow(place: number, depth: number, prefix: number): boolean {
-    return Math.floor(place / 2 ** (placeBits - depth)) === prefix && this.shares(place)
+    return Math.floor(place / 2 ** (placeBits - depth)) === prefix && this.shares(place) && this.#trie.isHeld(this.partitionOf(place))
   }
 }
 

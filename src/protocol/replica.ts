@@ -12,7 +12,7 @@ import { keyQueueMax, requestsInFlightPerPeerMax, rowCacheBytesMax, rowCacheMax 
 import { valueBytes } from '../core/record.ts'
 import type { BatchOperation, Effect, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
 import type { Instant } from './instant.ts'
-import { indexOperation, type KeyIndex } from './key-index.ts'
+import type { IndexChange, KeyIndex } from './key-index.ts'
 import { decodeRow, encodeRow, rowKey, type LocalRow } from './storage-layout.ts'
 import { tombstoneOperations } from './tombstone-index.ts'
 import type { Tokens } from './tokens.ts'
@@ -28,6 +28,8 @@ export interface RowChange {
   readonly operations: readonly BatchOperation[]
   /** What may leave once all that is durable. */
   readonly then: readonly Effect[]
+  /** The key's index row is written again, though the row stays: what is on disk of it is not what it should be. */
+  readonly isReindexed?: boolean
 }
 
 /** Something to do with a key's row. */
@@ -54,8 +56,12 @@ interface Slot {
   row: LocalRow | undefined
   loaded: boolean
   loading: boolean
-  /** Row and operations of the write under way. */
-  writing: { readonly row: LocalRow | undefined; readonly operations: readonly RowOperation[] } | undefined
+  /** Row and operations of the write under way, and what it changes in the index. */
+  writing:
+    | { readonly row: LocalRow | undefined; readonly operations: readonly RowOperation[]; readonly change: IndexChange | undefined }
+    | undefined
+  /** True when the index on disk says otherwise than the row. */
+  isMisindexed: boolean
   readings: RowReading[]
   waiting: RowOperation[]
   valueBytes: number
@@ -139,7 +145,7 @@ export class Replica implements StorageClient {
     slot.loading = false
     slot.loaded = true
     this.#hold(slot, rowOf(values[0], effects))
-    this.#index.hold(slot.key, slot.row)
+    this.#compareIndex(slot, values[0] !== undefined)
     for (const reading of this.#takeReadings(slot)) reading.done(now, slot.row, effects)
     this.#advance(now, slot, effects)
     this.#trim()
@@ -150,6 +156,7 @@ export class Replica implements StorageClient {
     const writing = slot?.writing
     if (slot === undefined || writing === undefined) return
     this.#rowWritten(slot.key, true)
+    this.#settleIndex(now, slot, true)
     this.#announce(slot, writing.row, effects)
     this.#hold(slot, writing.row)
     slot.writing = undefined
@@ -162,6 +169,7 @@ export class Replica implements StorageClient {
     const slot = this.#release(token)
     if (slot === undefined) return
     if (slot.writing !== undefined) this.#rowWritten(slot.key, false)
+    this.#settleIndex(now, slot, false)
     const operations = slot.writing?.operations ?? slot.waiting.splice(0)
     slot.writing = undefined
     slot.loading = false
@@ -188,6 +196,7 @@ export class Replica implements StorageClient {
       loaded: false,
       loading: false,
       writing: undefined,
+      isMisindexed: false,
       readings: [],
       waiting: [],
       valueBytes: 0,
@@ -224,6 +233,7 @@ export class Replica implements StorageClient {
         break
       }
       row = change.row
+      slot.isMisindexed ||= change.isReindexed === true
       batch.push(...change.operations)
       then.push(...change.then)
       applied.push(operation)
@@ -238,12 +248,13 @@ export class Replica implements StorageClient {
       if (value === undefined) return this.#refuse(now, slot, applied, effects)
       batch.push({ type: 'put', key: rowKey(slot.key), value })
     }
-    if (row !== slot.row) batch.push(indexOperation(slot.key, row), ...tombstoneOperations(slot.key, slot.row, row))
+    const change = row === slot.row && !slot.isMisindexed ? undefined : this.#index.change(slot.key, slot.row, row, slot.isMisindexed)
+    if (change !== undefined) batch.push(...change.operations, ...tombstoneOperations(slot.key, slot.row, row))
     if (batch.length === 0) {
       effects.push(...then)
       return this.#settled(now, applied, effects)
     }
-    slot.writing = { row, operations: applied }
+    slot.writing = { row, operations: applied, change }
     const token = this.#tokens.take(this)
     this.#busy.set(token, slot)
     effects.push({ kind: 'write', batch, then, token })
@@ -274,13 +285,27 @@ export class Replica implements StorageClient {
   }
 
   #announce(slot: Slot, row: LocalRow | undefined, effects: Effect[]): void {
-    this.#index.hold(slot.key, row)
     if (row === slot.row) return
     if (row === undefined) {
       effects.push({ kind: 'report', event: { type: 'key-dropped', key: slot.key } })
     } else {
       effects.push({ kind: 'report', event: { type: 'key-changed', key: slot.key, record: row.record } })
     }
+  }
+
+  /** A row that was read is the truth: where the index has it otherwise, it is written again. */
+  #compareIndex(slot: Slot, wasThere: boolean): void {
+    const isLost = wasThere && slot.row === undefined
+    if (this.#index.matches(slot.key, slot.row) && !isLost) return
+    slot.isMisindexed = true
+    slot.waiting.push(rewriteIndex)
+  }
+
+  #settleIndex(now: Instant, slot: Slot, isDurable: boolean): void {
+    const change = slot.writing?.change
+    if (change === undefined) return
+    this.#index.settle(now, change, isDurable)
+    if (isDurable) slot.isMisindexed = false
   }
 
   #hold(slot: Slot, row: LocalRow | undefined): void {
@@ -332,6 +357,13 @@ export class Replica implements StorageClient {
     this.#busy.delete(token)
     return slot
   }
+}
+
+/** Writes a key's index row as its row is. */
+const rewriteIndex: RowOperation = {
+  from: undefined,
+  apply: (_now, row) => ({ row, operations: [], then: [], isReindexed: true }),
+  fail: () => undefined
 }
 
 /** Bytes of a row, or `undefined` when it has more actors or siblings than the limits allow. */

@@ -12,17 +12,18 @@ import { AntiEntropy } from './anti-entropy.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
 import { Departure } from './departure.ts'
-import { dispatch, type Receivers } from './dispatch.ts'
+import { dispatch, dispatchUnsent, type Receivers } from './dispatch.ts'
 import { EpochLease } from './epoch-lease.ts'
 import { FailureDetector } from './failure-detector.ts'
 import { GetCoordinator, type GetCall } from './get-coordinator.ts'
 import { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
-import { IndexLoader, KeyIndex } from './key-index.ts'
+import { KeyIndex } from './key-index.ts'
 import { Membership, type MembershipParts } from './membership.ts'
 import type { Message } from './message.ts'
 import { PutCoordinator } from './put-coordinator.ts'
 import { PutRequests, type PutCall } from './put-request.ts'
+import type { StoredSums } from './partition-sums.ts'
 import { Refill } from './refill.ts'
 import { Rejoin, type AbsenceRows } from './rejoin.ts'
 import { Replica } from './replica.ts'
@@ -50,6 +51,7 @@ export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verif
   readonly hintRows: readonly ScannedRow[]
   /** Storage keys of rows that were found damaged meanwhile. */
   readonly damagedRows?: readonly Uint8Array[]
+  readonly sums: StoredSums
   readonly keysMax?: number
   /** Age at which a tombstone that all owners hold is reaped. */
   readonly tombstoneGraceMs: number
@@ -73,7 +75,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #reaper: TombstoneReaper
   readonly #rejoin: Rejoin
   readonly #departure: Departure
-  readonly #indexLoader: IndexLoader
+  readonly #index: KeyIndex
   readonly #lease: EpochLease
   readonly #scrub: Scrub
   readonly #damaged: DamagedRows
@@ -89,9 +91,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#tokens = new Tokens(options.random.fork('tokens').uint32())
     this.#configuration = configuration
     this.#detector = new FailureDetector(this.#tokens, (now, peer, reachable, effects) => this.#reachability(now, peer, reachable, effects))
-    const index = new KeyIndex(configuration.partitions)
-    this.#indexLoader = new IndexLoader(this.#tokens, index)
-    this.#replica = new Replica(this.#tokens, index, (key, isDurable) => this.#hints.written(key, isDurable))
+    this.#index = new KeyIndex(configuration.partitions, this.#tokens, options.sums)
+    this.#replica = new Replica(this.#tokens, this.#index, (key, isDurable) => this.#hints.written(key, isDurable))
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
     const graveyard = new Graveyard()
     this.#operations = new ReplicaOperations(this.#replica, this.#lease, options.mintingId ?? own.replica, graveyard, options.keysMax)
@@ -115,7 +116,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     )
     this.#antiEntropy = new AntiEntropy({
       ...parts,
-      index,
+      index: this.#index,
       random: options.random.fork('anti-entropy'),
       isBusy: peer => this.#transfer.running || this.#hints.has(peer)
     })
@@ -169,6 +170,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#scrub = new Scrub(this.#tokens)
     this.#damaged = new DamagedRows({
       ...parts,
+      sums: this.#index.sums,
       hints: this.#hints,
       membership: this.#membership,
       lease: this.#lease,
@@ -184,7 +186,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#rejoin.start(now, effects)
     this.#membership.start(now, effects)
     this.#transfer.start(now, effects)
-    this.#indexLoader.start(effects)
+    this.#index.loader.start(now, effects)
     this.#antiEntropy.start(now)
     this.#reaper.start(now)
     this.#scrub.start(now)
@@ -222,10 +224,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   /** A message could not even be sent: whoever waits for its answer need not wait. */
   unsent(now: Instant, to: PeerId, message: Message, effects: Effect[]): void {
-    if (message.type === 'replicate') this.#putCoordinator.unsent(now, to, message, effects)
-    else if (message.type === 'fetch') this.#gets.unsent(now, to, message, effects)
-    else if (message.type === 'forward-put') this.#puts.unsent(now, message, effects)
-    else if (message.type === 'handoff') this.#hints.unsent(now, message)
+    dispatchUnsent(this.#receivers, now, to, message, effects)
   }
 
   /** A connection to an admitted peer opened; `member` is the record of its hello. */
@@ -250,6 +249,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
   /** Begins to leave: reported as `left` once all reachable members know the ring without this peer and every copy has found its owners. */
   leave(now: Instant, effects: Effect[]): void {
     this.#departure.begin(now, effects)
+  }
+
+  /** The peer is about to stop in good order: keeps what makes the next start fast. */
+  rest(effects: Effect[]): void {
+    this.#index.sums.rest(effects)
   }
 
   wake(now: Instant, effects: Effect[]): void {
@@ -345,7 +349,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       this.#antiEntropy,
       this.#reaper,
       this.#rejoin,
-      this.#indexLoader,
+      ...[this.#index.loader, this.#index.sums],
       this.#scrub
     ]
     return this.#machines

@@ -1,8 +1,8 @@
 /**
  * Where things are in a peer's storage: one letter, then the rest of the key.
  *
- * `m` meta rows by name · `r` replica rows by key · `t` their hashes by position and key · `h` hints by target and key · `d` tombstones
- * by time and key · `v` member records by peer id.
+ * `m` meta rows by name · `r` replica rows by key · `t` their hashes by position and key · `s` sums of these by partition · `h` hints by target and
+ * key · `d` tombstones by time and key · `v` member records by peer id.
  */
 import { concatBytes } from '../core/bytes.ts'
 import { decodeUtf8, encodeUtf8, Reader, Writer } from '../core/codec.ts'
@@ -13,10 +13,11 @@ import { valueBytes, type StoredRecord } from '../core/record.ts'
 import { readRecord, writeRecord } from '../core/record-codec.ts'
 
 /** First bytes of the rows of each kind. */
-export const prefixes: { readonly [Kind in 'meta' | 'row' | 'index' | 'hint' | 'tombstone' | 'member']: Uint8Array } = {
+export const prefixes: { readonly [Kind in 'meta' | 'row' | 'index' | 'sum' | 'hint' | 'tombstone' | 'member']: Uint8Array } = {
   meta: letter('m'),
   row: letter('r'),
   index: letter('t'),
+  sum: letter('s'),
   hint: letter('h'),
   tombstone: letter('d'),
   member: letter('v')

@@ -99,6 +99,7 @@ export function createRingPeer(
     settledRing: state.settledRing,
     hintRows: state.hintRows,
     damagedRows: state.damagedRows,
+    sums: state.sums,
     ...(keysMax === undefined ? {} : { keysMax })
   })
 }

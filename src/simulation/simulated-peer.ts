@@ -107,6 +107,7 @@ export class SimulatedPeer implements Endpoint {
   stop(): void {
     if (this.#life === undefined) return
     this.#parts.observer.noted(this.peer, 'stops')
+    this.#step((peer, _now, effects) => peer.rest(effects))
     const lastWord = leaveMintingId(this.#life.ringPeer, this.clock.now().wallMs)
     this.#end(true)
     this.storage.crash('kept')

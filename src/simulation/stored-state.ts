@@ -12,6 +12,7 @@ import { discardKey } from '../protocol/discard.ts'
 import { replicaIdKey } from '../protocol/membership.ts'
 import type { AbsenceRows } from '../protocol/rejoin.ts'
 import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index.ts'
+import { summedKey, type StoredSums } from '../protocol/partition-sums.ts'
 import { decodeNumber, decodeRow, encodeNumber, epochLeaseKey, prefixes } from '../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
 import { mintingIdKey } from '../protocol/minting-id.ts'
@@ -27,6 +28,7 @@ export interface StoredState {
   readonly hintRows: readonly ScannedRow[]
   /** Storage keys of rows that cannot be read, as far as a start looks at them. */
   readonly damagedRows: readonly Uint8Array[]
+  readonly sums: StoredSums
   readonly rows: number
   /** Of the run before; `undefined` when there was none. */
   readonly lastIncarnation: number | undefined
@@ -48,6 +50,11 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
     view,
     hintRows: storage.rows(prefixes.hint),
     damagedRows,
+    sums: {
+      isComplete: storage.get(summedKey) !== undefined,
+      rows: storage.rows(prefixes.sum),
+      damaged: storage.damagedKeys(prefixes.sum)
+    },
     rows: storage.rows(prefixes.row).length,
     lastIncarnation: own?.incarnation,
     isNew: own === undefined || own.status === 'joining'
@@ -83,6 +90,7 @@ function newMemory(storage: SimulatedStorage, random: Prng): Memory {
 /** A storage without a complete index gets one from its rows. */
 function ensureIndexed(storage: SimulatedStorage): void {
   if (storage.get(indexedKey) !== undefined) return
+  storage.tamper({ type: 'delete', key: summedKey })
   for (const row of storage.rows(prefixes.row))
     for (const operation of [indexRowOf(row), ...tombstoneRowsOf(row)]) storage.tamper(operation)
   storage.tamper(indexedRow)

@@ -164,6 +164,7 @@ function createRingPeer(
     settledRing: state.settledRing,
     hintRows: state.hintRows,
     damagedRows: state.damagedRows,
+    sums: state.sums,
     keysMax,
     evictAfterMs,
     tombstoneGraceMs,

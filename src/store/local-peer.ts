@@ -224,7 +224,7 @@ export class LocalPeer implements Peer {
   }
 
   async #stop(): Promise<void> {
-    const { calls, clock, driver, network, storage, watchers, release } = this.#parts
+    const { calls, clock, driver, network, ringPeer, storage, watchers, release } = this.#parts
     this.#phase = 'stopped'
     for (const changed of [...watchers.values()].flatMap(set => [...set])) changed()
     await new Promise<void>(resolve => {
@@ -237,6 +237,7 @@ export class LocalPeer implements Peer {
     calls.close()
     release()
     await network.stop()
+    driver.step((_now, effects) => ringPeer.rest(effects))
     await driver.stop()
     await this.#leaveMintingId()
     await storage.close()

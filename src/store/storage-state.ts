@@ -20,7 +20,8 @@ import { mintingIdKey } from '../protocol/minting-id.ts'
 import { decodeNumber, decodeRow, encodeNumber, epochLeaseKey, metaKey, prefixes } from '../protocol/storage-layout.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
 import { intactRows, readOrDamaged } from './intact-rows.ts'
-import { ensureIndexed } from './stored-index.ts'
+import { ensureIndexed, storedSums } from './stored-index.ts'
+import type { StoredSums } from '../protocol/partition-sums.ts'
 import { utf8 } from './text.ts'
 
 export interface StorageState {
@@ -36,6 +37,7 @@ export interface StorageState {
   readonly mintingId: Uint8Array | undefined
   /** Storage keys of rows that were found damaged and left out. */
   readonly damagedRows: readonly Uint8Array[]
+  readonly sums: StoredSums
 }
 
 /** What cannot be had again from anybody lies in two rows each: as long as one can be read, the other is written again. */
@@ -74,7 +76,7 @@ export async function loadStorageState(storage: Storage, configuration: ClusterC
   }
   if (made.length > 0) await storage.write(made)
   await ensureIndexed(storage)
-  return state
+  return { ...state, sums: await storedSums(storage) }
 }
 
 type TwoKeys = readonly [first: Uint8Array, second: Uint8Array]

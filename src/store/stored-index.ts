@@ -4,8 +4,9 @@
  */
 import { isStoreError } from '../core/errors.ts'
 import { scanPageRows } from '../core/limits.ts'
-import type { Storage, StorageOperation } from '../ports/storage.ts'
+import type { Storage, StorageOperation, StorageRow } from '../ports/storage.ts'
 import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index.ts'
+import { summedKey, type StoredSums } from '../protocol/partition-sums.ts'
 import { prefixes } from '../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
 import { intactRows, readOrDamaged } from './intact-rows.ts'
@@ -14,6 +15,8 @@ import { intactRows, readOrDamaged } from './intact-rows.ts'
 export async function ensureIndexed(storage: Storage): Promise<void> {
   if ((await readOrDamaged(storage, indexedKey)) instanceof Uint8Array && storage.status().recovered === 0) return
   const writer = new PagedWriter(storage)
+  // A crash on the way must not leave what vouches for the index that is being taken down.
+  for (const key of [indexedKey, summedKey]) await writer.add({ type: 'delete', key })
   for await (const { key } of intactRows(storage, { prefix: prefixes.index }, ignore))
     await writer.add({ type: 'delete', key: key.slice() })
   await writer.flush()
@@ -22,6 +25,15 @@ export async function ensureIndexed(storage: Storage): Promise<void> {
   }
   await writer.add(indexedRow)
   await writer.flush()
+}
+
+/** What the storage says of its partitions. */
+export async function storedSums(storage: Storage): Promise<StoredSums> {
+  const damaged: Uint8Array[] = []
+  const rows: StorageRow[] = []
+  for await (const { key, value } of intactRows(storage, { prefix: prefixes.sum }, key => damaged.push(key)))
+    rows.push({ key: key.slice(), value: value.slice() })
+  return { isComplete: (await readOrDamaged(storage, summedKey)) instanceof Uint8Array, rows, damaged }
 }
 
 /** Writes many operations, a page at a time. On a disk that is full it writes no more: the index is built again at the next start. */

@@ -265,16 +265,16 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'trie-misses-writes',
     breaks: 'the Merkle trie in memory is not told of a write',
-    file: 'protocol/replica.ts',
-    find: 'this.#index.hold(slot.key, row)',
-    replace: 'if (row === undefined) this.#index.hold(slot.key, row)'
+    file: 'protocol/key-index.ts',
+    find: 'this.trie.replace(place, before, after)',
+    replace: 'if (after === undefined) this.trie.replace(place, before, after)'
   },
   {
     name: 'index-row-not-written',
     breaks: 'the Merkle sum of a write is not kept on the disk',
     file: 'protocol/replica.ts',
-    find: 'if (row !== slot.row) batch.push(indexOperation(slot.key, row), ...',
-    replace: 'if (row !== slot.row) batch.push(...(row === undefined ? [indexOperation(slot.key, row)] : []), ...'
+    find: 'batch.push(...change.operations, ',
+    replace: 'batch.push(...(row === undefined ? change.operations : []), '
   },
   {
     name: 'shared-partitions-of-old-ring',
@@ -286,8 +286,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'trie-keeps-old-sums',
     breaks: 'the Merkle trie adds the new sum of a key and does not take the old one away',
-    file: 'core/merkle-trie.ts',
-    find: '} else subtractEntry(node, node.entries, at)',
+    file: 'core/trie-node.ts',
+    find: '} else subtractAt(node, at)',
     replace: '}'
   },
 
