@@ -19,8 +19,8 @@ import type { FaultKind } from './fault-kinds.ts'
 /** Faults of calm runs. */
 export const calmKinds: readonly FaultKind[] = ['crash', 'join', 'leave', 'clock-jump']
 
-/** Time that a peer has had one ring before it is judged by it: longer than any call of a client takes. */
-const steadyAfterMs = 10_000
+/** Time that a peer has had one ring before it is judged by it: longer than any call of a client takes, also where timers fire once a minute. */
+const steadyAfterMs = { usual: 10_000, throttled: 80_000 } as const
 /** Time after a start or an acknowledgement within which everything in reach has taken notice. */
 const noticedAfterMs = 5000
 
@@ -78,7 +78,8 @@ export class ConductChecks {
   #isSteady(peer: PeerId): boolean {
     const { startedAtMs } = this.#cluster.peer(peer)
     const sinceMs = Math.max(startedAtMs ?? Number.POSITIVE_INFINITY, this.#ringChangedMs.get(peer) ?? 0)
-    return this.#cluster.time.nowMs - sinceMs > steadyAfterMs
+    const { usual, throttled } = steadyAfterMs
+    return this.#cluster.time.nowMs - sinceMs > (this.#run.kinds.includes('throttled-timers') ? throttled : usual)
   }
 
   #ownersSeenBy(peer: PeerId, key: Uint8Array): readonly PeerId[] {

@@ -26,13 +26,17 @@ export const diskErrorLasting: FaultAction = scene =>
     })
   })
 
-export const diskFull: FaultAction = scene =>
-  onDisk(scene, ({ storage }) => {
-    storage.isFull = true
-    return undoLater(scene, () => {
-      storage.isFull = false
-    })
+/** One disk, or all of them at once: then a write has nowhere to go. */
+export const diskFull: FaultAction = scene => {
+  const one = drawRunning(scene)
+  const full = scene.random.below(4) === 0 ? scene.cluster.running() : one === undefined ? [] : [one]
+  if (full.length === 0) return undefined
+  for (const { storage } of full) storage.isFull = true
+  const duration = undoLater(scene, () => {
+    for (const { storage } of full) storage.isFull = false
   })
+  return `${full.map(({ peer }) => peer).join()} ${duration}`
+}
 
 /** Everything is gone but the peer's identity. */
 export const diskLoss: FaultAction = scene =>

@@ -7,7 +7,7 @@ import { decodeUtf8 } from '../core/codec.ts'
 import { formatDot } from '../core/dot.ts'
 import { toMapKey } from '../core/bytes.ts'
 import { encodeUtf8 } from '../core/codec.ts'
-import type { PeerId, RequestId } from '../core/identifiers.ts'
+import type { Actor, PeerId, RequestId } from '../core/identifiers.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { BatchOperation } from '../protocol/effect.ts'
 import { decodeRow, keyOfRow } from '../protocol/storage-layout.ts'
@@ -25,6 +25,8 @@ export class SafetyChecks {
   readonly #dotByRequest = new Map<RequestId, string>()
   /** Requests that were coordinated more than once. */
   readonly #repeated = new Set<RequestId>()
+  /** Where each actor writes: the first peer that held a dot of it. */
+  readonly #writers = new Map<Actor, PeerId>()
   readonly #everDurable = new Map<string, CausalContext>()
   /** Values shown beside a newer one because their request was coordinated twice: allowed, and rare. */
   repeatedShown = 0
@@ -55,7 +57,21 @@ export class SafetyChecks {
       const name = copyName(peer, keyOfRow(operation.key))
       const { record } = decodeRow(operation.value)
       this.sawRecord(record)
+      this.#checkWrittenOnce(peer, record)
       this.#everDurable.set(name, joinContexts(this.#everDurable.get(name) ?? emptyContext, record.context))
+    }
+  }
+
+  /** The replica that wrote a request finds what the request left there, as long as that is current. */
+  #checkWrittenOnce(peer: PeerId, { siblings }: StoredRecord): void {
+    for (const { dot } of siblings) if (!this.#writers.has(dot.actor)) this.#writers.set(dot.actor, peer)
+    if (siblings.length < 2) return
+    const written = new Set<string>()
+    for (const { dot, request } of siblings) {
+      if (this.#writers.get(dot.actor) !== peer) continue
+      const name = `${dot.actor}/${request}`
+      if (written.has(name)) this.#problem(`${peer} wrote request ${request} a second time beside its first`)
+      written.add(name)
     }
   }
 

@@ -103,7 +103,9 @@ export class SimulatedNetwork {
     else this.#deliver(from, to, () => this.#endpoints.get(to)?.frame(from, frame))
     if (this.#random.below(1000) < duplicatePerMille) {
       this.statistics.repeated += 1
-      this.#deliver(from, to, () => this.#endpoints.get(to)?.frame(from, frame))
+      // Some repetitions come when everybody has long gone on.
+      const laterMs = this.#random.below(4) === 0 ? this.#random.below(this.quality.tailMs + 1) : 0
+      this.#deliver(from, to, () => this.#endpoints.get(to)?.frame(from, frame), laterMs)
     }
     return true
   }
@@ -155,9 +157,9 @@ export class SimulatedNetwork {
     return this.#isOpen(a, b) && this.#isOpen(b, a)
   }
 
-  #deliver(from: PeerId, to: PeerId, act: () => void): void {
+  #deliver(from: PeerId, to: PeerId, act: () => void, laterMs = 0): void {
     const clogMs = (this.#cloggedUntilMs.get(link(from, to)) ?? 0) - this.#time.nowMs
-    this.#time.after(Math.max(clogMs, 0) + this.#delay(), () => {
+    this.#time.after(Math.max(clogMs, 0) + this.#delay() + laterMs, () => {
       if (!this.#blocked.has(link(from, to)) && this.#isOpen(to, from)) act()
       else this.statistics.lost += 1
     })

@@ -209,24 +209,28 @@ class Client {
   }
 
   #write(peer: PeerId, key: string, known: Knowledge, value: string | undefined): void {
-    const { wMin, replicas } = this.#workload.profile
-    const quorum = wMin + this.#random.below(replicas - wMin + 1)
-    this.#workload.put(peer, key, value, known, quorum, (answer, write) => this.#written(write, known, quorum, answer, 0))
+    this.#workload.put(peer, key, value, known, this.#drawW(), (answer, write) => this.#written(write, known, answer, 0))
   }
 
-  #written(write: TrueWrite, known: Knowledge, quorum: number, answer: PutAnswer, retries: number): void {
+  #written(write: TrueWrite, known: Knowledge, answer: PutAnswer, retries: number): void {
     if (answer.status === 'ok') {
       this.#knowledge.set(write.key, { context: answer.context, seen: new Set([...known.seen, write.request]) })
       return this.think()
     }
     if (retries >= RETRIES_MAX || this.#random.below(2) === 0) return this.think()
-    this.#workload.later(this.#random.below(3000), () => this.#retry(write, known, quorum, retries + 1))
+    this.#workload.later(this.#random.below(3000), () => this.#retry(write, known, retries + 1))
   }
 
-  #retry(write: TrueWrite, known: Knowledge, quorum: number, retries: number): void {
+  #retry(write: TrueWrite, known: Knowledge, retries: number): void {
     const peer = this.#workload.peer(undefined)
     if (peer === undefined) return this.think()
-    this.#workload.attempt(peer, write, known, quorum, answer => this.#written(write, known, quorum, answer, retries))
+    this.#workload.attempt(peer, write, known, this.#drawW(), answer => this.#written(write, known, answer, retries))
+  }
+
+  /** Each attempt draws its own. */
+  #drawW(): number {
+    const { wMin, replicas } = this.#workload.profile
+    return wMin + this.#random.below(replicas - wMin + 1)
   }
 
   #known(key: string): Knowledge {

@@ -110,4 +110,10 @@ describe('the safety checks', () => {
     expect(checks.problems.some(problem => problem.includes('instead of 2 peers'))).toBe(true)
     expect(checks.problems.some(problem => problem.includes('counts a peer twice'))).toBe(true)
   })
+  test('find a request that its replica wrote again beside its first write', () => {
+    const { checks } = setUp()
+    const twice = record([1, 1, 'one'], [2, 1, 'one'])
+    checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: twice }) }])
+    expect(checks.problems).toEqual([expect.stringContaining('a second time beside its first')])
+  })
 })
