@@ -7,10 +7,11 @@
  */
 import { openDB, unwrap, type DBSchema, type IDBPDatabase, type IDBPObjectStore, type OpenDBCallbacks } from 'idb'
 import { StoreError } from '../core/errors.ts'
+import { scanPageRows } from '../core/limits.ts'
 import { lockedError } from './lifecycle.ts'
-import { isUnreadable, damagedError, unavailableError } from './indexeddb-error.ts'
+import { isQuotaExceeded, isUnreadable, damagedError, unavailableError } from './indexeddb-error.ts'
 import type { CommitPlan } from './commit-plan.ts'
-import { encodeRow } from './row-checksum.ts'
+import { encodeRow, valueBytesOf } from './row-checksum.ts'
 
 /** Format of the database's contents that this code writes and reads. */
 const FORMAT_VERSION = 1
@@ -102,12 +103,13 @@ export class IndexedDbDatabase {
 
   /**
    * One transaction: looks up the sizes that `plan` lacks, lets it decide, and applies what it admitted. Resolves when all of it is on
-   * the disk, as far as the browser tells.
+   * the disk, as far as the browser tells. Where the browser has no room left it lets only deletes pass; then nothing else may be `kept`, and the
+   * number of bytes is left out, to be counted anew.
    */
   async commit(
     unknownKeys: readonly Uint8Array[],
     decide: (rows: readonly (Uint8Array | undefined)[]) => CommitPlan,
-    aside: ReadonlyMap<string, StoredRow>
+    kept: { readonly aside: ReadonlyMap<string, StoredRow> } | 'nothing'
   ): Promise<CommitPlan> {
     const transaction = this.#connection.transaction(['rows', 'meta'], 'readwrite', { durability: 'strict' })
     const done = transaction.done
@@ -120,7 +122,7 @@ export class IndexedDbDatabase {
       ])
       if (epoch !== this.epoch) throw this.#fenced(epoch === undefined)
       const plan = decide(found)
-      if (plan.operations.length > 0) apply(unwrap(store), unwrap(transaction.objectStore('meta')), plan, aside)
+      if (plan.operations.length > 0) apply(unwrap(store), unwrap(transaction.objectStore('meta')), plan, kept)
       await done
       return plan
     } catch (error) {
@@ -142,14 +144,20 @@ export class IndexedDbDatabase {
 }
 
 /** Raw requests: what they fail with ends their transaction, and a promise for each would cost more than the request. */
-function apply(rows: IDBObjectStore, meta: IDBObjectStore, plan: CommitPlan, aside: ReadonlyMap<string, StoredRow>): void {
-  for (const [key, row] of aside.values()) meta.put(row, key as KeyBytes)
+function apply(
+  rows: IDBObjectStore,
+  meta: IDBObjectStore,
+  plan: CommitPlan,
+  kept: { readonly aside: ReadonlyMap<string, StoredRow> } | 'nothing'
+): void {
+  if (kept !== 'nothing') for (const [key, row] of kept.aside.values()) meta.put(row, key as KeyBytes)
   for (const operation of plan.operations) {
     const key = operation.key as KeyBytes
     if (operation.type === 'put') rows.put(encodeRow(operation.key, operation.value), key)
     else rows.delete(key)
   }
-  meta.put(plan.bytes, 'total')
+  if (kept === 'nothing') meta.delete('total')
+  else meta.put(plan.bytes, 'total')
 }
 
 /** Keeps a failure from being reported as unhandled; whoever awaits the promise still gets it. */
@@ -206,17 +214,45 @@ async function withTimeout(opening: Promise<Connection>, location: string): Prom
 }
 
 /** A new opener takes the next epoch; one that comes back must find its own. */
-async function enter(connection: Connection, { name, epoch: own }: DatabaseOptions): Promise<[epoch: number, total: number]> {
+async function enter(connection: Connection, options: DatabaseOptions): Promise<[epoch: number, total: number]> {
+  try {
+    return await enterWith(connection, options, true)
+  } catch (error) {
+    if (!isQuotaExceeded(error)) throw error
+    return enterWith(connection, options, false)
+  }
+}
+
+/** Where there is no room for the next epoch, a new opener shares that of the last one: then the lock alone keeps others out. */
+async function enterWith(
+  connection: Connection,
+  { name, epoch: own }: DatabaseOptions,
+  takesNext: boolean
+): Promise<[epoch: number, total: number]> {
   const transaction = connection.transaction('meta', 'readwrite', { durability: 'strict' })
   unwatched(transaction.done)
   const meta = transaction.store
   const [stored, total] = (await Promise.all([meta.get('epoch'), meta.get('total')])) as [number | undefined, number | undefined]
-  const epoch = own ?? (stored ?? 0) + 1
-  if (own === undefined) await meta.put(epoch, 'epoch')
+  const epoch = own ?? (stored ?? 0) + (takesNext ? 1 : 0)
+  if (own === undefined && takesNext) await meta.put(epoch, 'epoch')
   await transaction.done
   if (own !== undefined && stored === undefined) throw evictedError(name)
   if (own !== undefined && stored !== own) throw lockedError(name, 'another tab has taken it over')
-  return [epoch, total ?? 0]
+  return [epoch, total ?? (await countedBytes(connection))]
+}
+
+/** Bytes of all rows. The number was left out by a commit that had no room for it, or there are no rows yet. */
+async function countedBytes(connection: Connection): Promise<number> {
+  let bytes = 0
+  let range: IDBKeyRange | undefined
+  for (;;) {
+    const store = connection.transaction('rows').store
+    const [keys, rows] = await Promise.all([store.getAllKeys(range, scanPageRows), store.getAll(range, scanPageRows)])
+    for (const [index, key] of keys.entries()) bytes += key.byteLength + valueBytesOf(rows[index] ?? new Uint8Array(0))
+    const last = keys.at(-1)
+    if (last === undefined || keys.length < scanPageRows) return bytes
+    range = IDBKeyRange.lowerBound(last, true)
+  }
 }
 
 async function versionError(location: string): Promise<StoreError> {

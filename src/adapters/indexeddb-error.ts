@@ -13,12 +13,17 @@ export function isConnectionLost(error: unknown): boolean {
   return !isStoreError(error) && LOST.has(nameOf(error))
 }
 
+/** True when the browser has no room left for this origin. */
+export function isQuotaExceeded(error: unknown): boolean {
+  return nameOf(error) === 'QuotaExceededError'
+}
+
 /** The typed error for `error`, met while doing `action` on the database at `location`. */
 export function indexedDbError(error: unknown, action: string, location: string, outcome: WriteOutcome = 'none'): StoreError {
   if (isStoreError(error)) return error
   const name = nameOf(error)
   const options = { details: { location, action, name }, cause: error }
-  if (name === 'QuotaExceededError') {
+  if (isQuotaExceeded(error)) {
     const message = `The browser has no room left for the storage ${location}. Delete something or free some space; nothing acknowledged is lost.`
     return new StoreError('ERR_QUOTA', message, options)
   }
@@ -35,7 +40,7 @@ export function indexedDbError(error: unknown, action: string, location: string,
 /** The error of opening a database where the browser does not let us. */
 export function unavailableError(location: string, cause: unknown): StoreError {
   if (isStoreError(cause)) return cause
-  if (nameOf(cause) === 'QuotaExceededError') return indexedDbError(cause, 'open', location)
+  if (isQuotaExceeded(cause)) return indexedDbError(cause, 'open', location)
   const message =
     `IndexedDB is not available for the storage ${location} (${nameOf(cause)}): it is disabled, blocked for this frame, or missing. ` +
     `To run without keeping data, choose it explicitly: storage: 'memory'.`

@@ -5,6 +5,7 @@
  *   same moment share one too.
  * - One opener per origin and name, by a Web Lock; each commit also checks the opener's epoch, in case the lock was stolen.
  * - A row that rotted is never returned: `ERR_RECORD_CORRUPT` names its key, and it is kept aside once the caller overwrites it.
+ * - Where the browser has no room left, deletes still pass.
  * - When the browser closes the connection, the storage opens a new one and repeats what was under way, once.
  *
  * A browser may remove the whole database at any time unless it granted persistence (`status().persistent`); then the storage says
@@ -16,7 +17,7 @@ import type { ScanRange, Storage, StorageOperation, StorageRow, StorageStatus } 
 import { CommitPlan, refuseBeyond } from './commit-plan.ts'
 import { GroupCommit, type Batch } from './group-commit.ts'
 import { assertIndexedDb, IndexedDbDatabase, type StoredRow } from './indexeddb-database.ts'
-import { damagedError, indexedDbError, isConnectionLost } from './indexeddb-error.ts'
+import { damagedError, indexedDbError, isConnectionLost, isQuotaExceeded } from './indexeddb-error.ts'
 import { keyText, prefixEnd } from './key-text.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { ReadGroup } from './read-group.ts'
@@ -168,7 +169,11 @@ class IndexedDbStorage implements Storage {
         return plan
       }
       const aside = this.#overwrittenDamage(batches)
-      const plan = await database.commit(unknown, decide, aside)
+      const plan = await database.commit(unknown, decide, { aside }).catch(async (error: unknown) => {
+        if (!isQuotaExceeded(error) || batches.some(batch => batch.some(({ type }) => type === 'put'))) throw error
+        refusals.length = 0
+        return database.commit(unknown, decide, 'nothing')
+      })
       this.#bytes = plan.bytes
       for (const [text, bytes] of plan.changed) this.#sizes.set(text, bytes)
       for (const text of aside.keys()) this.#damaged.delete(text)

@@ -174,6 +174,17 @@ describe('a disk without room', () => {
   })
 })
 
+describe('a process without file descriptors', () => {
+  test('B086: opening and writing fail with EMFILE, and go on as if nothing had been once there are some', async () => {
+    const script = fileURLToPath(new URL('no-files-left-writer.ts', import.meta.url))
+    const { stdout } = await promisify(execFile)('sh', ['-c', 'ulimit -n 100; exec "$0" "$1" "$2"', process.execPath, script, folder])
+    const result = JSON.parse(stdout) as Record<string, unknown>
+    expect(result['opening']).toMatchObject({ code: 'ERR_IO', errno: 'EMFILE' })
+    expect(result['refused']).toMatchObject({ code: 'ERR_IO', errno: 'EMFILE', outcome: 'indeterminate' })
+    expect(result).toMatchObject({ openedAgain: 'done', later: 'done', lost: [] })
+  })
+})
+
 describe('damage on the disk', () => {
   test('a log that is cut at any byte opens as it was after some whole write', async () => {
     const storage = await opened()
