@@ -136,8 +136,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'reads-before-durable',
     breaks: 'a read is answered with a row that is not durable yet',
     file: 'protocol/replica.ts',
-    find: 'slot.writing = { row, operations: applied }',
-    replace: 'slot.writing = { row: (slot.row = row), operations: applied }'
+    find: 'slot.writing = { row, operations: applied, change }',
+    replace: 'slot.writing = { row: (slot.row = row), operations: applied, change }'
   },
   {
     name: 'failed-write-stays',
@@ -366,8 +366,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'handoff-kept-by-stranger',
     breaks: 'a peer that does not own a key keeps the hint that came home to it',
     file: 'protocol/replica-server.ts',
-    find: 'const elsewhere = owners.includes(routing.self) ? [] : owners',
-    replace: 'const elsewhere = owners.includes(routing.self) ? [] : owners.slice(0, 0)'
+    find: 'if (!ownersOf(routing, key).includes(routing.self)) {',
+    replace: 'if (ownersOf(routing, key).length === 0) {'
   },
   {
     name: 'stand-in-gets-no-hint',
@@ -491,5 +491,72 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'protocol/membership.ts',
     find: 'if (about !== undefined) this.#refute(now, about, effects)',
     replace: 'if (about !== undefined && about.issuer === this.#parts.signer.peerId) this.#refute(now, about, effects)'
+  },
+
+  // Deletes that are forgotten.
+  {
+    name: 'reaped-before-the-grace',
+    breaks: 'a delete is forgotten as soon as all owners hold it',
+    file: 'protocol/tombstone-reaper.ts',
+    find: 'return atMs + this.#parts.graceMs <= now.wallMs',
+    replace: 'return atMs <= now.wallMs'
+  },
+  {
+    name: 'reaped-without-all-owners',
+    breaks: 'a delete is forgotten though not all owners said that they hold it',
+    file: 'protocol/tombstone-reaper.ts',
+    find: 'filter(([, { open }]) => open.size === 0)',
+    replace: 'filter(([, { open }]) => open.size >= 0)'
+  },
+  {
+    name: 'reaped-though-changed',
+    breaks: 'an owner forgets another delete than the one that all owners hold',
+    file: 'protocol/tombstone-reaper.ts',
+    find: 'if (recordHash(row.record) !== hash || hints.holds(key)) return',
+    replace: "if (hash === '' || hints.holds(key)) return"
+  },
+  {
+    name: 'reaped-value',
+    breaks: 'a record that still holds a value is taken for a delete',
+    file: 'core/record.ts',
+    find: 'return record.siblings.length > 0 && record.siblings.every(sibling => sibling.value === undefined)',
+    replace: 'return record.siblings.length > 0 && record.siblings.some(sibling => sibling.value === undefined)'
+  },
+  {
+    name: 'reaped-and-not-remembered',
+    breaks: 'what was forgotten is taken back from the next owner, which is about to forget it',
+    file: 'protocol/tombstone-reaper.ts',
+    find: 'graveyard.bury(now, key, row.record)',
+    replace: 'graveyard.exhume(key)'
+  },
+
+  // Damage, loss and old states of disks.
+  {
+    name: 'old-disk-keeps-its-id',
+    breaks: 'a peer whose disk is an older state of itself numbers its writes as before',
+    file: 'protocol/ring-peer.ts',
+    find: 'options.mintingId ?? own.replica',
+    replace: 'own.replica'
+  },
+  {
+    name: 'damage-not-mended',
+    breaks: 'a damaged row is told, and left as it is',
+    file: 'protocol/damaged-rows.ts',
+    find: 'if (this.#mending.has(name) || this.#mending.size >= mendsMax) continue',
+    replace: 'if (this.#mending.has(name) || this.#mending.size < mendsMax) continue'
+  },
+  {
+    name: 'sum-written-over-its-mark',
+    breaks: 'the first write to a partition leaves its sum on the disk, which is wrong after a crash',
+    file: 'protocol/partition-sums.ts',
+    find: 'return open.isMarked ? undefined : markOperation(partition, this.#sumOf(partition).count)',
+    replace: 'return open.isMarked || partition >= 0 ? undefined : markOperation(partition, this.#sumOf(partition).count)'
+  },
+  {
+    name: 'sum-of-failed-write',
+    breaks: 'the sum of a partition is trusted after a write to it failed',
+    file: 'protocol/partition-sums.ts',
+    find: 'if (!isDurable) open.isSure = false',
+    replace: 'if (!isDurable && open.underWay < 0) open.isSure = false'
   }
 ]
