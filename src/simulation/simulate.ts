@@ -11,6 +11,7 @@ import { CausalHistory } from './causal-history.ts'
 import { Cluster } from './cluster.ts'
 import { ConductChecks } from './conduct-checks.ts'
 import { agreedRecord, divergences } from './convergence.ts'
+import { wrongSums } from './stored-sums.ts'
 import { FaultSchedule, type FiredFault } from './fault-schedule.ts'
 import { Faults } from './faults.ts'
 import { isWithheld } from './healing.ts'
@@ -114,6 +115,7 @@ class Simulation {
     if (!cluster.settle(restWithinMs)) this.#problems.push(`not at rest ${restWithinMs / 1000} s after the faults stopped`)
     else this.#converge()
     for (const divergence of divergences(cluster, this.#workload.keys)) this.#problems.push(divergence)
+    for (const wrong of wrongSums(cluster)) this.#problems.push(wrong)
     if (this.#problems.length === 0) this.#checkFinalState()
   }
 

@@ -4,7 +4,8 @@ import { runInNewContext } from 'node:vm'
 import { md5, sha256 } from '../../../src/core/hash.ts'
 import { KeyIndex } from '../../../src/protocol/key-index.ts'
 import { Tokens } from '../../../src/protocol/tokens.ts'
-import { keyOf, partitions, rowOf } from './sample.ts'
+import type { LocalRow } from '../../../src/protocol/storage-layout.ts'
+import { cpuUs, keyOf, partitions, rowOf } from './sample.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -12,8 +13,9 @@ const rounds = 100_000
 const now = { ms: 0, wallMs: 0 }
 
 export function printPutCost(sizes: readonly number[]): void {
-  console.log('\n## What a put adds, in microseconds by the clock: hashes of position and record, index row, path in the trie, sum\n')
-  console.log('keys held | entries in memory | mean | p50 | p99 | of it the path alone | bytes of memory per key')
+  console.log('\n## What a put adds, in microseconds\n')
+  console.log('Whole: hashes of the position and of both records, index row, mark, path in the trie. Path: the trie alone.\n')
+  console.log('keys held | entries in memory | whole: processor, mean | clock, p50 | clock, p99 | path: processor, mean | memory per key')
   console.log('--- | --- | --- | --- | --- | --- | ---')
   for (const size of sizes) {
     for (const isHeld of [true, false]) printOne(size, isHeld)
@@ -27,31 +29,45 @@ function printOne(size: number, isHeld: boolean): void {
   if (!isHeld) for (let partition = 0; partition < partitions; partition++) index.trie.release(partition)
   const perKey = Math.max(heapBytes() - before, 0) / size
   const places = Array.from({ length: rounds }, (_, round) => md5(keyOf((round * 7919) % size)))
-  const startMs = performance.now()
-  for (const place of places) index.trie.replace(place, place, place)
-  const pathUs = ((performance.now() - startMs) * 1000) / rounds
-  const times = measure(index, size)
+  const pathUs = perRound(round => index.trie.replace(places[round] as Uint8Array, places[round], places[round]))
+  const puts = putsOf(size)
+  const put = ({ key, old, row }: Put): void => index.settle(now, index.change(key, old, row), true)
+  const wholeUs = perRound(round => put(puts[round] as Put))
+  const times = clocked(putsOf(size), put)
   const at = (share: number): string => (times[Math.floor(rounds * share)] as number).toFixed(2)
-  const mean = times.reduce((sum, time) => sum + time, 0) / rounds
   console.log(
-    `${size.toLocaleString('en')} | ${isHeld ? 'all' : 'none'} | ${mean.toFixed(2)} | ${at(0.5)} | ${at(0.99)} | ${pathUs.toFixed(2)} | ${perKey.toFixed(0)}`
+    `${size.toLocaleString('en')} | ${isHeld ? 'all' : 'none'} | ${wholeUs.toFixed(2)} | ${at(0.5)} | ${at(0.99)} | ${pathUs.toFixed(2)} | ${perKey.toFixed(0)} B`
   )
 }
 
-/** Microseconds of each put of a key whose row was just read, so that its old hash is not known either; ascending. The first tenth warms up and does not count. */
-function measure(index: KeyIndex, size: number): Float64Array {
-  const warmUp = rounds / 10
-  const times = new Float64Array(rounds)
-  for (let round = -warmUp; round < rounds; round++) {
-    const number = ((round + warmUp) * 7919) % size
-    const key = keyOf(number)
-    const [old, row] = [rowOf(number, 1), rowOf(number, 2)]
+interface Put {
+  readonly key: Uint8Array
+  readonly old: LocalRow
+  readonly row: LocalRow
+}
+
+/** Puts of keys whose rows were just read, so that the hashes of the old records are not known either. */
+function putsOf(size: number): readonly Put[] {
+  return Array.from({ length: rounds }, (_, round) => {
+    const number = (round * 7919) % size
+    return { key: keyOf(number), old: rowOf(number, 1), row: rowOf(number, 2) }
+  })
+}
+
+/** Microseconds of the processor. */
+function perRound(act: (round: number) => void): number {
+  const startUs = cpuUs()
+  for (let round = 0; round < rounds; round++) act(round)
+  return (cpuUs() - startUs) / rounds
+}
+
+/** Microseconds by the clock of each put, ascending: what other processes take is in the highest. */
+function clocked(puts: readonly Put[], put: (put: Put) => void): Float64Array {
+  return Float64Array.from(puts, each => {
     const startMs = performance.now()
-    index.settle(now, index.change(key, old, row), true)
-    if (round >= 0) times[round] = (performance.now() - startMs) * 1000
-    index.settle(now, index.change(key, row, old), true)
-  }
-  return times.sort()
+    put(each)
+    return (performance.now() - startMs) * 1000
+  }).sort()
 }
 
 function heapBytes(): number {
