@@ -78,3 +78,24 @@ export function dispatchUnsent(receivers: Receivers, now: Instant, to: PeerId, m
   else if (message.type === 'forward-put') receivers.puts.unsent(now, message, effects)
   else if (message.type === 'handoff') receivers.hints.unsent(now, message)
 }
+
+/** Tells those who wait for a peer, or send to it, that it can be reached again, or not any more. */
+export function dispatchReachability(
+  { coordinator, puts, gets, hints }: Receivers,
+  now: Instant,
+  peer: PeerId,
+  reachable: boolean,
+  effects: Effect[]
+): void {
+  if (reachable) {
+    coordinator.reachable(now, peer, effects)
+    puts.reachable(now, effects)
+    gets.reachable(now, effects)
+    hints.pump(now, effects)
+  } else {
+    hints.unreachable(now, peer, effects)
+    coordinator.unreachable(now, peer, effects)
+    puts.unreachable(now, peer, effects)
+    gets.unreachable(now, peer, effects)
+  }
+}

@@ -61,6 +61,11 @@ export class GetCoordinator {
     this.#parts = parts
   }
 
+  /** Gets that wait for replies, or still listen for them. */
+  get active(): number {
+    return this.#pending.size + this.#ids.size + this.#listening.size
+  }
+
   start(now: Instant, call: number, get: GetCall, effects: Effect[]): void {
     const { routing, tokens } = this.#parts
     const ring = routing.ring()

@@ -98,6 +98,11 @@ export class PutCoordinator {
     return this.#active.size
   }
 
+  /** Finished puts that are remembered. */
+  get remembered(): number {
+    return this.#remembered.size
+  }
+
   /** Wall times of the last put that was begun here, and of the oldest that has not ended: until then all have their copies or their hints. */
   times(now: Instant): { readonly lastMs: number; readonly openSinceMs: number } {
     const [oldest] = this.#active.values()

@@ -60,6 +60,11 @@ export class PutRequests {
     this.#parts = parts
   }
 
+  /** Callers that wait, for this peer or for another. */
+  get active(): number {
+    return this.#pending.size + this.#forwards.size
+  }
+
   start(now: Instant, call: number, put: PutCall, effects: Effect[]): void {
     const deadlineMs = now.ms + put.timeoutMs
     const pending: PendingPut = {

@@ -99,6 +99,11 @@ export class Replica implements StorageClient {
     return this.#index.keys
   }
 
+  /** Rows kept in memory. */
+  get cached(): number {
+    return this.#slots.size
+  }
+
   /** Keys with changes that are not durable yet. */
   keysUnderWay(): readonly Uint8Array[] {
     return [...this.#slots.values()].flatMap(slot => (slot.writing !== undefined || slot.waiting.length > 0 ? [slot.key] : []))

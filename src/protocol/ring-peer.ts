@@ -12,7 +12,7 @@ import { AntiEntropy } from './anti-entropy.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
 import { Departure } from './departure.ts'
-import { dispatch, dispatchUnsent, type Receivers } from './dispatch.ts'
+import { dispatch, dispatchReachability, dispatchUnsent, type Receivers } from './dispatch.ts'
 import { EpochLease } from './epoch-lease.ts'
 import { FailureDetector } from './failure-detector.ts'
 import { GetCoordinator, type GetCall } from './get-coordinator.ts'
@@ -333,6 +333,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
     return this.#operations.mintingId
   }
 
+  /** How much of what is bounded is there, by name. */
+  get load(): Readonly<Record<'storage' | 'puts' | 'calls' | 'gets' | 'remembered' | 'cached', number>> {
+    const [put, calls, gets] = [this.#putCoordinator, this.#puts.active, this.#gets.active]
+    return { storage: this.#tokens.waiting, puts: put.active, calls, gets, remembered: put.remembered, cached: this.#replica.cached }
+  }
+
   hints(): readonly { readonly target: PeerId; readonly count: number; readonly bytes: number }[] {
     return this.#hints.waiting()
   }
@@ -357,17 +363,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   #reachability(now: Instant, peer: PeerId, reachable: boolean, effects: Effect[]): void {
     effects.push({ kind: 'report', event: { type: 'reachability', peer, reachable } })
-    if (reachable) {
-      this.#putCoordinator.reachable(now, peer, effects)
-      this.#puts.reachable(now, effects)
-      this.#gets.reachable(now, effects)
-      this.#hints.pump(now, effects)
-    } else {
-      this.#hints.unreachable(now, peer, effects)
-      this.#putCoordinator.unreachable(now, peer, effects)
-      this.#puts.unreachable(now, peer, effects)
-      this.#gets.unreachable(now, peer, effects)
-    }
+    dispatchReachability(this.#receivers, now, peer, reachable, effects)
   }
 
   #membersChanged(now: Instant, peers: readonly PeerId[], effects: Effect[]): void {

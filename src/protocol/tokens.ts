@@ -17,6 +17,11 @@ export class Tokens {
     this.#last = life * perLife
   }
 
+  /** Storage operations under way. */
+  get waiting(): number {
+    return this.#clients.size
+  }
+
   /** A fresh number, never 0. */
   next(): number {
     this.#last += 1

@@ -4,10 +4,12 @@
  *
  * So it catches a cluster whose contexts lie.
  */
-import type { RequestId } from '../core/identifiers.ts'
+import type { PeerId, RequestId } from '../core/identifiers.ts'
 
 /** What a client knows about a write of its own. */
 export type WriteState = 'open' | 'acknowledged' | 'uncertain' | 'refused'
+
+const NOBODY: ReadonlySet<PeerId> = new Set()
 
 export interface TrueWrite {
   readonly request: RequestId
@@ -17,15 +19,30 @@ export interface TrueWrite {
   /** All writes that its client had seen, directly or through others. */
   readonly seen: ReadonlySet<RequestId>
   state: WriteState
+  /** Peers that acknowledged it to its client, and when the client was told. */
+  acknowledgedBy: ReadonlySet<PeerId>
+  acknowledgedAtMs: number
 }
 
 export class CausalHistory {
   readonly #writes = new Map<RequestId, TrueWrite>()
+  readonly #byKey = new Map<string, TrueWrite[]>()
 
   /** A client begins to write, having seen `seen` (closed: see {@link pastOf}). */
   begin(request: RequestId, key: string, value: string | undefined, seen: ReadonlySet<RequestId>): TrueWrite {
-    const write: TrueWrite = { request, key, value, seen, state: 'open' }
+    const write: TrueWrite = {
+      request,
+      key,
+      value,
+      seen,
+      state: 'open',
+      acknowledgedBy: NOBODY,
+      acknowledgedAtMs: Number.POSITIVE_INFINITY
+    }
     this.#writes.set(request, write)
+    const ofKey = this.#byKey.get(key)
+    if (ofKey === undefined) this.#byKey.set(key, [write])
+    else ofKey.push(write)
     return write
   }
 
@@ -35,7 +52,7 @@ export class CausalHistory {
 
   /** Writes of a key. */
   of(key: string): readonly TrueWrite[] {
-    return [...this.#writes.values()].filter(write => write.key === key)
+    return this.#byKey.get(key) ?? []
   }
 
   /** These writes and all that their clients had seen. */
@@ -46,6 +63,13 @@ export class CausalHistory {
       for (const earlier of this.get(request)?.seen ?? []) past.add(earlier)
     }
     return past
+  }
+
+  /** Of these writes, those that none of the others had seen: what a key must show when it holds exactly these. */
+  maximal(requests: Iterable<RequestId>): ReadonlySet<RequestId> {
+    const all = [...requests]
+    const superseded = new Set(this.superseded(all))
+    return new Set(all.filter(request => !superseded.has(request)))
   }
 
   /** Those of `requests` that another of them has seen. */

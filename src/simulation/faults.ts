@@ -1,6 +1,7 @@
 /**
  * Lets the faults of a schedule happen to a cluster, one after the other. Every fault ends by itself, and all of them at {@link Faults.stop}.
  */
+import type { PeerId } from '../core/identifiers.ts'
 import type { Prng } from '../core/prng.ts'
 import type { Cluster } from './cluster.ts'
 import { bitFlip, diskErrorLasting, diskErrorOnce, diskFull, diskLoss, diskRollback, mendDisk, slowDisk, tornWrite } from './disk-faults.ts'
@@ -63,6 +64,11 @@ export class Faults {
   /** How often each kind happened. */
   get counts(): Readonly<Partial<Record<FaultKind, number>>> {
     return this.#counts
+  }
+
+  /** The peer whose disk took damage. */
+  get victim(): PeerId | undefined {
+    return this.#victim?.peer
   }
 
   /** What happened, in order. */

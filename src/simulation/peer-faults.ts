@@ -52,26 +52,21 @@ export const clockDrift: FaultAction = scene =>
 export const lateTimers: FaultAction = scene =>
   onPeer(scene, peer => {
     peer.timerLatenessMs = 1000
-    return undoLater(scene, () => {
-      peer.timerLatenessMs = 0
-    })
+    return undoLater(scene, () => peer.mendTimers())
   })
 
 /** Timers fire once a second, or once a minute: a hidden tab. */
 export const throttledTimers: FaultAction = scene =>
   onPeer(scene, peer => {
     peer.timerGrainMs = scene.random.below(3) === 0 ? 60_000 : 1000
-    const duration = undoLater(scene, () => {
-      peer.timerGrainMs = 0
-    })
+    const duration = undoLater(scene, () => peer.mendTimers())
     return `to one in ${peer.timerGrainMs} ms ${duration}`
   })
 
 /** Ends every fault of a peer, those that wait for their moment included. */
 export function mendPeer(peer: SimulatedPeer): void {
-  peer.timerLatenessMs = 0
-  peer.timerGrainMs = 0
   peer.clock.ratePerMille = 1000
+  peer.mendTimers()
   peer.resume()
   peer.crashBeforeEffect(Number.POSITIVE_INFINITY)
 }

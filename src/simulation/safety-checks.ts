@@ -2,7 +2,7 @@
  * What must hold at every moment of a run, whatever fails: nothing invented, no false siblings, no dot twice, and no acknowledgement
  * without durable copies. And what must hold of the state at the end: no acknowledged write is missing.
  */
-import { covers, emptyContext, joinContexts, type CausalContext } from '../core/causal-context.ts'
+import { covers, descends, emptyContext, joinContexts, type CausalContext } from '../core/causal-context.ts'
 import { decodeUtf8 } from '../core/codec.ts'
 import { formatDot } from '../core/dot.ts'
 import { toMapKey } from '../core/bytes.ts'
@@ -10,17 +10,21 @@ import { encodeUtf8 } from '../core/codec.ts'
 import type { Actor, PeerId, RequestId } from '../core/identifiers.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { BatchOperation } from '../protocol/effect.ts'
+import type { Message } from '../protocol/message.ts'
 import { decodeRow, keyOfRow } from '../protocol/storage-layout.ts'
-import type { CausalHistory } from './causal-history.ts'
+import type { CausalHistory, TrueWrite } from './causal-history.ts'
 import type { PutAnswer } from './client-call.ts'
+import { keyText } from './trace.ts'
 
 const PROBLEMS_MAX = 20
+const ASKED_MAX = 4096
 const ROW = 'r'.charCodeAt(0)
 
 export class SafetyChecks {
   readonly problems: string[] = []
   readonly #history: CausalHistory
   readonly #found: (problem: string) => void
+  readonly #damaged: () => PeerId | undefined
   readonly #requestByDot = new Map<string, RequestId>()
   readonly #dotByRequest = new Map<RequestId, string>()
   /** Requests that were coordinated more than once. */
@@ -28,13 +32,24 @@ export class SafetyChecks {
   /** Where each actor writes: the first peer that held a dot of it. */
   readonly #writers = new Map<Actor, PeerId>()
   readonly #everDurable = new Map<string, CausalContext>()
+  /** Copies that were dropped at least once. */
+  readonly #dropped = new Set<string>()
+  /** What peers were asked to make durable, by who asked whom and the number. */
+  readonly #asked = new Map<string, readonly (readonly [key: Uint8Array, record: StoredRecord])[]>()
+  /** Deletes of which nothing was left at some peer. */
+  readonly #reaped = new Set<RequestId>()
   /** Values shown beside a newer one because their request was coordinated twice: allowed, and rare. */
   repeatedShown = 0
 
-  /** `found` hears of each problem as it is found. */
-  constructor(history: CausalHistory, found: (problem: string) => void = () => undefined) {
+  /** `found` hears of each problem as it is found; `damaged` answers the peer whose disk took damage, if any did. */
+  constructor(
+    history: CausalHistory,
+    found: (problem: string) => void = () => undefined,
+    damaged: () => PeerId | undefined = () => undefined
+  ) {
     this.#history = history
     this.#found = found
+    this.#damaged = damaged
   }
 
   /** A record was seen anywhere. */
@@ -53,8 +68,12 @@ export class SafetyChecks {
   /** A batch became durable at a peer. */
   becameDurable(peer: PeerId, batch: readonly BatchOperation[]): void {
     for (const operation of batch) {
-      if (operation.type !== 'put' || operation.key[0] !== ROW) continue
+      if (operation.key[0] !== ROW) continue
       const name = copyName(peer, keyOfRow(operation.key))
+      if (operation.type === 'delete') {
+        this.#dropped.add(name)
+        continue
+      }
       const { record } = decodeRow(operation.value)
       this.sawRecord(record)
       this.#checkWrittenOnce(peer, record)
@@ -88,25 +107,76 @@ export class SafetyChecks {
     }
   }
 
-  /** A caller was shown this record. */
-  shown(key: string, record: StoredRecord): void {
+  /**
+   * A caller was shown this record by a read that had begun at `begunAtMs` and that these peers replied to. Whoever of them had
+   * acknowledged a write before that must have shown it, or what superseded it.
+   */
+  shown(key: string, record: StoredRecord, replied: readonly PeerId[] = [], begunAtMs = 0): void {
     this.#checkInvented(key, record)
     this.#checkSuperseded(`a read of ${key} shows`, record)
+    const past = this.#history.pastOf(record.siblings.map(({ request }) => request))
+    for (const write of this.#history.of(key)) {
+      if (write.acknowledgedAtMs > begunAtMs || past.has(write.request)) continue
+      const witness = replied.find(peer => write.acknowledgedBy.has(peer) && !this.#mayHaveForgotten(peer, key))
+      if (witness !== undefined)
+        this.#problem(`STALE: a read of ${key} does not know of ${nameOf(write)}, and ${witness}, which had acknowledged it, replied`)
+    }
   }
 
-  /** The state in which all owners of a key agree at the end. */
+  /** Nothing of a delete is left here: all owners have had it for long enough. */
+  reaped(record: StoredRecord): void {
+    for (const { request } of record.siblings) this.#reaped.add(request)
+  }
+
+  /**
+   * The state in which all owners of a key agree at the end: exactly the maximal elements of the true history, which is all that was
+   * acknowledged, all that is there, and what was reaped.
+   */
   finalState(key: string, record: StoredRecord): void {
     this.#checkInvented(key, record)
-    this.#checkSuperseded(`${key} ends with`, record)
-    const present = record.siblings.map(({ request }) => request)
-    const past = this.#history.pastOf(present)
-    for (const write of this.#history.of(key)) {
-      if (write.state === 'acknowledged' && !past.has(write.request)) {
-        this.#problem(
-          `LOST: ${key} = ${write.value ?? 'deleted'} (${write.request}) was acknowledged, is not in the final state and nobody who wrote it had seen it`
-        )
-      }
+    const present = new Set(record.siblings.map(({ request }) => request))
+    const writes = this.#history.of(key)
+    const reaped = writes.filter(({ request }) => this.#reaped.has(request))
+    const acknowledged = writes.filter(write => write.state === 'acknowledged' && !this.#mayBeLost(write))
+    const expected = this.#history.maximal(new Set([...present, ...[...acknowledged, ...reaped].map(({ request }) => request)]))
+    for (const write of acknowledged)
+      if (expected.has(write.request) && !present.has(write.request) && !this.#reaped.has(write.request))
+        this.#problem(`LOST: ${nameOf(write)} was acknowledged, is not in the final state and nobody who wrote it had seen it`)
+    for (const request of present) if (!expected.has(request)) this.#superseded(`${key} ends with`, request)
+  }
+
+  /** A peer tells another that something is durable: at this moment it must be. */
+  sent(from: PeerId, to: PeerId, message: Message): void {
+    if (message.type === 'replicate') this.#asked.set(`${from}>${to} ${message.id}`, [[message.key, message.record]])
+    else if (message.type === 'handoff')
+      this.#asked.set(
+        `${from}>${to} ${message.id}`,
+        message.entries.map(({ key, record }) => [key, record])
+      )
+    else if (message.type === 'replicated' && message.status === 'ok') this.#checkTold(to, from, message.id, 1)
+    else if (message.type === 'handed-off') this.#checkTold(to, from, message.id, message.stored)
+    for (const oldest of this.#asked.keys()) {
+      if (this.#asked.size <= ASKED_MAX) break
+      this.#asked.delete(oldest)
     }
+  }
+
+  #checkTold(asker: PeerId, teller: PeerId, id: number, count: number): void {
+    const asked = this.#asked.get(`${asker}>${teller} ${id}`) ?? []
+    for (const [key, record] of asked.slice(0, count)) {
+      const durable = this.#everDurable.get(copyName(teller, key)) ?? emptyContext
+      if (!descends(durable, record.context)) this.#problem(`${teller} tells ${asker} that it holds ${keyText(key)} durably before it does`)
+    }
+  }
+
+  /** True where a reply need not know what its peer had acknowledged: its disk was damaged, or it has given the copy away since. */
+  #mayHaveForgotten(peer: PeerId, key: string): boolean {
+    return peer === this.#damaged() || this.#dropped.has(copyName(peer, encodeUtf8(key)))
+  }
+
+  /** True for a write that only one disk held, in a run in which a disk takes damage. */
+  #mayBeLost(write: TrueWrite): boolean {
+    return this.#damaged() !== undefined && write.acknowledgedBy.size < 2
   }
 
   #checkInvented(key: string, record: StoredRecord): void {
@@ -122,13 +192,15 @@ export class SafetyChecks {
 
   #checkSuperseded(what: string, record: StoredRecord): void {
     const requests = [...new Set(record.siblings.map(({ request }) => request))]
-    for (const request of this.#history.superseded(requests)) {
-      if (this.#repeated.has(request)) this.repeatedShown += 1
-      else
-        this.#problem(
-          `${what} a false sibling: ${this.#history.get(request)?.value ?? 'deleted'} (${request}) was seen by the writer of another value shown`
-        )
-    }
+    for (const request of this.#history.superseded(requests)) this.#superseded(what, request)
+  }
+
+  #superseded(what: string, request: RequestId): void {
+    if (this.#repeated.has(request)) this.repeatedShown += 1
+    else
+      this.#problem(
+        `${what} a false sibling: ${this.#history.get(request)?.value ?? 'deleted'} (${request}) was seen by the writer of another value shown`
+      )
   }
 
   #problem(text: string): void {
@@ -140,4 +212,8 @@ export class SafetyChecks {
 
 function copyName(peer: PeerId, key: Uint8Array): string {
   return `${peer}/${toMapKey(key)}`
+}
+
+function nameOf({ key, value, request }: TrueWrite): string {
+  return `${key} = ${value ?? 'deleted'} (${request})`
 }

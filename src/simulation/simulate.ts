@@ -15,6 +15,7 @@ import { wrongSums } from './stored-sums.ts'
 import { FaultSchedule, type FiredFault } from './fault-schedule.ts'
 import { Faults } from './faults.ts'
 import { isWithheld } from './healing.ts'
+import { quietProblems } from './quiet-checks.ts'
 import { replayFlags } from './replay.ts'
 import { drawRun, type FaultSelection, type RunInput, type RunProfile } from './run-profile.ts'
 import { SafetyChecks } from './safety-checks.ts'
@@ -75,7 +76,11 @@ class Simulation {
   readonly #profile: RunProfile
   readonly #cluster: Cluster
   readonly #history = new CausalHistory()
-  readonly #checks = new SafetyChecks(this.#history, problem => this.#tell(problem))
+  readonly #checks = new SafetyChecks(
+    this.#history,
+    problem => this.#tell(problem),
+    () => this.#faults.victim
+  )
   readonly #conduct: ConductChecks
   readonly #workload: Workload
   readonly #faults: Faults
@@ -116,7 +121,9 @@ class Simulation {
     else this.#converge()
     for (const divergence of divergences(cluster, this.#workload.keys)) this.#problems.push(divergence)
     for (const wrong of wrongSums(cluster)) this.#problems.push(wrong)
-    if (this.#problems.length === 0) this.#checkFinalState()
+    if (this.#problems.length > 0) return
+    this.#problems.push(...quietProblems(cluster))
+    this.#checkFinalState()
   }
 
   #converge(): void {
@@ -149,10 +156,12 @@ class Simulation {
     cluster.observer = {
       sent: (from, to, message) => {
         this.#conduct.sent(from, to, message)
+        this.#checks.sent(from, to, message)
         if (message.type === 'replicate') this.#checks.sawRecord(message.record)
       },
       reported: (peer, event) => {
         this.#conduct.reported(peer, event)
+        if (event.type === 'tombstone-reaped') this.#checks.reaped(event.record)
         if (event.type === 'key-changed') this.#checks.sawRecord(event.record)
         if (event.type === 'members-changed') this.#noteEvicted(peer, event.peers)
       },

@@ -126,6 +126,16 @@ export class SimulatedPeer implements Endpoint {
     this.#parts.observer.noted(this.peer, `pauses for ${forMs} ms`)
   }
 
+  /** Timers are on time again, those that wait included. */
+  mendTimers(): void {
+    this.timerLatenessMs = 0
+    this.timerGrainMs = 0
+    const life = this.#life
+    if (life === undefined) return
+    life.wakeAtMs = Number.POSITIVE_INFINITY
+    this.#schedule(life)
+  }
+
   /** Ends a pause before its time. */
   resume(): void {
     this.#pausedUntilMs = 0

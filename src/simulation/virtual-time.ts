@@ -32,6 +32,11 @@ export class VirtualTime {
     return this.#happened
   }
 
+  /** Events that wait for their time. */
+  get waiting(): number {
+    return this.#heap.length
+  }
+
   /** Lets `act` happen after `delayMs`; after all else of this moment when that is 0. */
   after(delayMs: number, act: () => void): void {
     this.#push({ atMs: this.#nowMs + Math.max(delayMs, 0), order: this.#scheduled, act })

@@ -110,11 +110,12 @@ export class Workload {
     sloppy: boolean,
     done: (answer: GetAnswer, record: StoredRecord | undefined) => void
   ): void {
+    const begunAtMs = this.#cluster.time.nowMs
     this.#busy += 1
     this.#cluster.startGet(peer, key, { quorum, sloppy }, (answer, record) => {
       this.#busy -= 1
       this.#count(`get ${answer.status}`)
-      if (answer.status === 'ok' && record !== undefined) this.#checks.shown(key, record)
+      if (answer.status === 'ok' && record !== undefined) this.#checks.shown(key, record, answer.replied, begunAtMs)
       done(answer, record)
     })
   }
@@ -158,6 +159,8 @@ export class Workload {
     if (answer.status === 'ok') {
       // Where the coordinator knew fewer peers, its few copies need not survive the damage of a disk.
       write.state = answer.w < this.#profile.wMin ? 'uncertain' : 'acknowledged'
+      write.acknowledgedBy = new Set([...write.acknowledgedBy, ...answer.acknowledged])
+      write.acknowledgedAtMs = Math.min(write.acknowledgedAtMs, this.#cluster.time.nowMs)
       this.#checks.acknowledged(write.key, answer, quorum)
     } else write.state = answer.mayHaveHappened || wasUncertain ? 'uncertain' : 'refused'
   }

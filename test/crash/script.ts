@@ -43,10 +43,10 @@ export class Script {
         watch.becameDurable?.(peer, batch)
       },
       sent: (_from, _to, message) => {
-        if (message.type === 'replicate') this.#checks.sawRecord(message.record)
+        if (message.type === 'replicate') this.#checks.sawRecord(message.key, message.record)
       },
       reported: (_peer, event) => {
-        if (event.type === 'key-changed') this.#checks.sawRecord(event.record)
+        if (event.type === 'key-changed') this.#checks.sawRecord(event.key, event.record)
       },
       broke: (peer, error) => this.#problems.push(`${peer} broke: ${error instanceof Error ? error.message : 'unknown'}`)
     }
