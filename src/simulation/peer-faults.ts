@@ -2,6 +2,10 @@
 import { drawRunning, startAgain, undoLater, type FaultAction, type FaultScene } from './fault-kinds.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
 
+/** Pauses are long at the beginning of a run only: each one holds up the clients, and a run should end. */
+const longPausesUntilMs = 600_000
+const pauseLaterMsMax = 5000
+
 /** Between two events. */
 export const crash: FaultAction = scene =>
   onPeer(scene, peer => {
@@ -28,8 +32,9 @@ export const crashLoop: FaultAction = scene =>
 /** Does nothing for a while, then everything that came meanwhile, timers included. As many short pauses as long ones. */
 export const pause: FaultAction = scene =>
   onPeer(scene, peer => {
-    const { random, profile } = scene
-    const durationMs = Math.min(1 + random.below(2 ** (1 + random.below(20))), profile.pauseMsMax)
+    const { cluster, random, profile } = scene
+    const longestMs = cluster.time.nowMs < longPausesUntilMs ? profile.pauseMsMax : pauseLaterMsMax
+    const durationMs = Math.min(1 + random.below(2 ** (1 + random.below(20))), longestMs)
     peer.pause(durationMs)
     return `for ${durationMs} ms`
   })

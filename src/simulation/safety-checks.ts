@@ -52,12 +52,13 @@ export class SafetyChecks {
     this.#damaged = damaged
   }
 
-  /** A record was seen anywhere. */
-  sawRecord(record: StoredRecord): void {
+  /** A record of a key was seen anywhere. A dot is one write of that key for ever. */
+  sawRecord(key: Uint8Array, record: StoredRecord): void {
     for (const { dot, request } of record.siblings) {
       const text = formatDot(dot)
-      const known = this.#requestByDot.get(text)
-      if (known === undefined) this.#requestByDot.set(text, request)
+      const name = `${toMapKey(key)}/${text}`
+      const known = this.#requestByDot.get(name)
+      if (known === undefined) this.#requestByDot.set(name, request)
       else if (known !== request) this.#problem(`dot ${text} was minted twice, for ${known} and ${request}`)
       const other = this.#dotByRequest.get(request)
       if (other === undefined) this.#dotByRequest.set(request, text)
@@ -75,7 +76,7 @@ export class SafetyChecks {
         continue
       }
       const { record } = decodeRow(operation.value)
-      this.sawRecord(record)
+      this.sawRecord(keyOfRow(operation.key), record)
       this.#checkWrittenOnce(peer, record)
       this.#everDurable.set(name, joinContexts(this.#everDurable.get(name) ?? emptyContext, record.context))
     }

@@ -157,12 +157,12 @@ class Simulation {
       sent: (from, to, message) => {
         this.#conduct.sent(from, to, message)
         this.#checks.sent(from, to, message)
-        if (message.type === 'replicate') this.#checks.sawRecord(message.record)
+        if (message.type === 'replicate') this.#checks.sawRecord(message.key, message.record)
       },
       reported: (peer, event) => {
         this.#conduct.reported(peer, event)
         if (event.type === 'tombstone-reaped') this.#checks.reaped(event.record)
-        if (event.type === 'key-changed') this.#checks.sawRecord(event.record)
+        if (event.type === 'key-changed') this.#checks.sawRecord(event.key, event.record)
         if (event.type === 'members-changed') this.#noteEvicted(peer, event.peers)
       },
       becameDurable: (peer, batch) => this.#checks.becameDurable(peer, batch),

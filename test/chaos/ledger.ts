@@ -61,7 +61,7 @@ export class Ledger {
       write.state = 'uncertain'
     } else write.state = 'acknowledged'
     this.acknowledged++
-    if (dot !== undefined) this.#sawDot(siblingOf(write.request, dot))
+    if (dot !== undefined) this.#sawDot(write.key, siblingOf(write.request, dot))
   }
 
   failed(write: TrueWrite, mayHaveHappened: boolean): void {
@@ -73,14 +73,14 @@ export class Ledger {
     const values = siblings.flatMap(({ text, dot }) =>
       text === undefined ? [] : [siblingOf(text.slice(0, requestDigits) as RequestId, dot, text)]
     )
-    for (const sibling of values) this.#sawDot(sibling)
+    for (const sibling of values) this.#sawDot(key, sibling)
     this.#checks.shown(key, { context: emptyContext, siblings: values })
     return this.#history.pastOf(values.map(({ request }) => request))
   }
 
   /** The record that all owners of a key hold at the end. */
   finalState(key: string, record: StoredRecord): void {
-    for (const sibling of record.siblings) this.#sawDot(sibling)
+    for (const sibling of record.siblings) this.#sawDot(key, sibling)
     this.#checks.shown(key, record)
     const deletes = this.#deletes.get(key) ?? []
     const present = record.siblings.map(({ request }) => request)
@@ -111,10 +111,10 @@ export class Ledger {
     this.#found(problem)
   }
 
-  #sawDot(sibling: Sibling): void {
+  #sawDot(key: string, sibling: Sibling): void {
     const { request, dot } = sibling
     this.#dots.set(request, (this.#dots.get(request) ?? new Set()).add(formatDot(dot)))
-    this.#checks.sawRecord({ context: emptyContext, siblings: [sibling] })
+    this.#checks.sawRecord(encodeUtf8(key), { context: emptyContext, siblings: [sibling] })
   }
 }
 

@@ -80,8 +80,8 @@ describe('the safety checks', () => {
 
   test('find a dot that was minted twice', () => {
     const { checks } = setUp()
-    checks.sawRecord(record([1, 1, 'one']))
-    checks.sawRecord(record([1, 2, 'two']))
+    checks.sawRecord(encodeUtf8('k'), record([1, 1, 'one']))
+    checks.sawRecord(encodeUtf8('k'), record([1, 2, 'two']))
     expect(checks.problems).toEqual([expect.stringContaining('was minted twice')])
   })
 
@@ -115,5 +115,62 @@ describe('the safety checks', () => {
     const twice = record([1, 1, 'one'], [2, 1, 'one'])
     checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: twice }) }])
     expect(checks.problems).toEqual([expect.stringContaining('a second time beside its first')])
+  })
+})
+
+describe('the safety checks of the true history', () => {
+  test('find a read that does not know what one who replied had acknowledged', () => {
+    const { history, checks } = setUp()
+    const write = history.begin(request(1), 'k', 'one', new Set())
+    Object.assign(write, { state: 'acknowledged', acknowledgedBy: new Set([peer]), acknowledgedAtMs: 5 })
+    checks.shown('k', emptyRecord, [peer], 4)
+    checks.shown('k', emptyRecord, ['ben' as PeerId], 6)
+    checks.shown('k', record([1, 1, 'one']), [peer], 6)
+    expect(checks.problems).toEqual([])
+    checks.shown('k', emptyRecord, [peer], 6)
+    expect(checks.problems).toEqual([expect.stringContaining('STALE: a read of k does not know of k = one')])
+  })
+
+  test('let a reply go that lacks what its peer has given away since', () => {
+    const { history, checks } = setUp()
+    const write = history.begin(request(1), 'k', 'one', new Set())
+    Object.assign(write, { state: 'acknowledged', acknowledgedBy: new Set([peer]), acknowledgedAtMs: 5 })
+    checks.becameDurable(peer, [{ type: 'delete', key: rowKey(encodeUtf8('k')) }])
+    checks.shown('k', emptyRecord, [peer], 6)
+    expect(checks.problems).toEqual([])
+  })
+
+  test('find a final state that shows what somebody who acknowledged had seen', () => {
+    const { history, checks } = setUp()
+    history.begin(request(1), 'k', 'one', new Set())
+    history.begin(request(2), 'k', undefined, new Set([request(1)])).state = 'acknowledged'
+    checks.finalState('k', record([1, 1, 'one']))
+    expect(checks.problems.toSorted()).toEqual([
+      expect.stringContaining('LOST: k = deleted'),
+      expect.stringContaining('k ends with a false sibling: one')
+    ])
+  })
+
+  test('let a delete go that was reaped, but not the value that it had seen', () => {
+    const { history, checks } = setUp()
+    history.begin(request(1), 'k', 'one', new Set()).state = 'acknowledged'
+    history.begin(request(2), 'k', undefined, new Set([request(1)])).state = 'acknowledged'
+    checks.reaped(record([2, 2, 'any']))
+    checks.finalState('k', emptyRecord)
+    expect(checks.problems).toEqual([])
+    checks.finalState('k', record([1, 1, 'one']))
+    expect(checks.problems).toEqual([expect.stringContaining('a false sibling: one')])
+  })
+
+  test('find a peer that tells of a durable copy before it has one', () => {
+    const { checks } = setUp()
+    const copy = record([1, 1, 'one'])
+    const ask = { type: 'replicate', id: 7, key: encodeUtf8('k'), record: copy, hintFor: [] } as const
+    checks.sent('ben' as PeerId, peer, ask)
+    checks.sent(peer, 'ben' as PeerId, { type: 'replicated', id: 7, status: 'ok' })
+    expect(checks.problems).toEqual([expect.stringContaining('holds k durably before it does')])
+    checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: copy }) }])
+    checks.sent(peer, 'ben' as PeerId, { type: 'replicated', id: 7, status: 'ok' })
+    expect(checks.problems).toHaveLength(1)
   })
 })
