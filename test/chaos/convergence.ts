@@ -11,6 +11,7 @@ import type { ChaosPeer, StoredKeys } from './chaos-peer.ts'
 
 const pollMs = 250
 const tellMs = 4000
+const answerMs = 10_000
 
 export interface Convergence {
   /** Time it took. */
@@ -38,12 +39,32 @@ export async function untilConverged(cluster: ChaosCluster, patienceMs: number, 
 async function differencesOf(cluster: ChaosCluster): Promise<readonly string[]> {
   const [first] = cluster.processes
   if (first === undefined) return []
-  const statuses = await Promise.all(cluster.peers.map(async peer => ({ peer, status: await peer.status() })))
-  const found = statusDifferences(statuses)
-  if (found.length > 0) return found
-  const ring = await first.ring()
-  const stored = await Promise.all(cluster.peers.map(async peer => ({ peer, keys: await peer.keys() })))
-  return keyDifferences(ring, stored)
+  try {
+    const statuses = await Promise.all(cluster.peers.map(async peer => ({ peer, status: await answerOf(peer, peer.status()) })))
+    const found = statusDifferences(statuses)
+    if (found.length > 0) return found
+    const ring = await answerOf(first, first.ring())
+    const stored = await Promise.all(cluster.peers.map(async peer => ({ peer, keys: await answerOf(peer, peer.keys()) })))
+    return keyDifferences(ring, stored)
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)]
+  }
+}
+
+/** An answer, or an error that names who did not give it in time. */
+async function answerOf<Answer>(peer: ChaosPeer, answer: Promise<Answer>): Promise<Answer> {
+  const over = new AbortController()
+  const silence = sleep(answerMs, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`not within ${answerMs / 1000} s`)
+  })
+  silence.catch(() => {})
+  try {
+    return await Promise.race([answer, silence])
+  } catch (error) {
+    throw new Error(`${peer.name} does not answer: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  } finally {
+    over.abort()
+  }
 }
 
 function statusDifferences(statuses: readonly { readonly peer: ChaosPeer; readonly status: PeerStatus }[]): readonly string[] {

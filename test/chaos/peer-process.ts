@@ -37,8 +37,8 @@ export interface PeerSettings {
 
 const readyWaitMs = 60_000
 const pageBytes = 4096
-/** What the debugger says by itself. */
-const debuggerLine = /^(Debugger |For help, see: )/
+/** What a peer says on standard error when something went wrong that nobody had thought of. */
+const surprise = /^dynamesh|inside dynamesh failed|^\s*\w*Error: /
 
 export class PeerProcess implements ChaosPeer {
   readonly name: string
@@ -47,7 +47,7 @@ export class PeerProcess implements ChaosPeer {
   readonly #log: WriteStream
   #access: Access | undefined
   #child: ChildProcess | undefined
-  #inspector: Inspector | undefined
+  #debuggerUrl = ''
   #state: 'down' | 'starting' | 'up' | 'paused' = 'down'
   #peerId = ''
   #startedAtMs = 0
@@ -82,7 +82,19 @@ export class PeerProcess implements ChaosPeer {
     this.#startedAtMs = performance.now()
     const lists = [...join.flatMap(address => ['--join', address]), ...announce.flatMap(address => ['--announce', address])]
     const ports = ['--port', String(port), '--ws-port', String(webSocketPort)]
-    const words = ['--inspect=127.0.0.1:0', programFile, 'start', '--json', '--cluster', cluster, '--data', folder, ...ports, ...lists]
+    const words = [
+      '--inspect=127.0.0.1:0',
+      programFile,
+      'start',
+      '--json',
+      '--verbose',
+      '--cluster',
+      cluster,
+      '--data',
+      folder,
+      ...ports,
+      ...lists
+    ]
     const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     child.once('exit', (code, signal) => this.#ended(child, code ?? signal))
@@ -155,11 +167,11 @@ export class PeerProcess implements ChaosPeer {
   }
 
   async memory(): Promise<MemorySample> {
-    const inspector = this.#inspector
-    if (inspector === undefined) throw new Error(`${this.name} has no debugger`)
     const ageMs = performance.now() - this.#startedAtMs
     const life = this.#life
-    const heapBytes = await liveBytes(method => inspector.send(method))
+    // Not for longer than it takes: a process that ends waits for its debuggers to leave.
+    const inspector = new Inspector(this.#debuggerUrl)
+    const heapBytes = await liveBytes(method => inspector.send(method)).finally(() => inspector.close())
     const statm = await readFile(`/proc/${this.#child?.pid}/statm`, 'utf8')
     return { life, ageMs, heapBytes, residentBytes: Number(statm.split(' ')[1]) * pageBytes }
   }
@@ -189,8 +201,6 @@ export class PeerProcess implements ChaosPeer {
     if (child === undefined || this.#state === 'down') return 0
     this.#isEnding = true
     this.#state = 'down'
-    this.#inspector?.close()
-    this.#inspector = undefined
     const closed = once(child, 'close')
     child.kill(signal)
     const [code, by] = (await closed) as [number | null, string | null]
@@ -214,8 +224,7 @@ export class PeerProcess implements ChaosPeer {
       child.once('exit', () => settle(() => reject(new Error(`${this.name} ended before it was ready`))))
       this.#follow(child.stderr, line => this.#noted(line))
       this.#follow(child.stdout, line => {
-        const event = JSON.parse(line) as { readonly event: string; readonly peerId?: string; readonly what?: string }
-        if (event.event === 'warning') this.#warned(event.what ?? '', line)
+        const event = JSON.parse(line) as { readonly event: string; readonly peerId?: string }
         if (event.event !== 'ready') return
         this.#peerId = event.peerId ?? ''
         settle(resolve)
@@ -225,12 +234,8 @@ export class PeerProcess implements ChaosPeer {
 
   #noted(line: string): void {
     const url = /^Debugger listening on (\S+)/.exec(line)?.[1]
-    if (url !== undefined) this.#inspector = new Inspector(url)
-    else if (!debuggerLine.test(line)) this.complaints.push(`said: ${line}`)
-  }
-
-  #warned(what: string, line: string): void {
-    if (what.includes('failed')) this.complaints.push(`warned: ${line}`)
+    if (url !== undefined) this.#debuggerUrl = url
+    else if (surprise.test(line)) this.complaints.push(`said: ${line}`)
   }
 
   #follow(stream: NodeJS.ReadableStream | null, take: (line: string) => void): void {

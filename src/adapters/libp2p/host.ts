@@ -12,7 +12,6 @@ import type { Libp2p } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping } from '@libp2p/ping'
-import { yamux } from '@libp2p/yamux'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { StoreError } from '../../core/errors.ts'
@@ -20,6 +19,7 @@ import type { PeerId } from '../../core/identifiers.ts'
 import { relayGrantsMax } from '../../core/limits.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { gossipService } from './gossip.ts'
+import { sturdyYamux } from './muxer.ts'
 import type { TransportSet } from './transport-set.ts'
 
 export interface HostOptions {
@@ -106,7 +106,7 @@ async function settings(options: HostOptions): Promise<Libp2pOptions> {
     addresses: { listen: [], announce: [...options.announce] },
     transports: [...(await transports.load(options.logger))],
     connectionEncrypters: [noise(transports.noiseCrypto === undefined ? {} : { crypto: transports.noiseCrypto })],
-    streamMuxers: [yamux()],
+    streamMuxers: [sturdyYamux()],
     connectionManager: {
       maxConnections: connectionsMax,
       maxIncomingPendingConnections: connectionsMax,
