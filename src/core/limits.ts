@@ -91,6 +91,11 @@ export const messageEntriesMax = 4096
 export const joinAddressesMax = 1024
 /** Keys read in one step while a ring change is worked through. */
 export const transferPageRows = 256
+/**
+ * Hints for peers that can be reached, waiting while a ring change is worked through; past it the next step waits while they are delivered. It goes
+ * on where none are, so that a peer that takes nothing does not hold up the others.
+ */
+export const transferHintsMax = 1024
 /** Trie nodes in one message of anti-entropy. (*wire*) */
 export const exchangeNodesMax = 1024
 /** Bytes of one list in a message of anti-entropy. (*wire*) */

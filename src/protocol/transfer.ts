@@ -2,10 +2,11 @@
  * What a ring change means for the keys stored here: new owners get a copy, and a peer that stopped being an owner gives its copies away.
  *
  * A pass walks over all rows and turns each obligation into hints, which are durable and delivered like any other. A pass that was cut short
- * by a crash is repeated at the next start: the digest of the last ring that was worked through is kept in storage.
+ * by a crash is repeated at the next start: the digest of the last ring that was worked through is kept in storage. A pass runs at the pace of
+ * the deliveries (the paper, section 6.5): what is not delivered yet would only fill the disk, and get in the way of requests.
  */
 import type { PeerId } from '../core/identifiers.ts'
-import { transferPageRows } from '../core/limits.ts'
+import { transferHintsMax, transferPageRows } from '../core/limits.ts'
 import type { Ring } from '../core/ring.ts'
 import { encodeUtf8 } from '../core/codec.ts'
 import type { BatchOperation, Effect, ScannedRow, StorageClient } from './effect.ts'
@@ -28,6 +29,8 @@ const queryEveryMs = 500
 const meetWithinMs = 2000
 /** Pause after the storage failed. */
 const retryAfterMs = 1000
+/** How often a pass that is ahead of the deliveries looks at them. */
+const paceMs = 50
 
 export interface TransferParts {
   readonly routing: Routing
@@ -73,6 +76,8 @@ export class Transfer implements StorageClient {
   #queryAtMs = Number.POSITIVE_INFINITY
   #meetUntilMs = Number.NEGATIVE_INFINITY
   #retry: Page | undefined
+  /** Hints that waited when a pass last looked at them, while it is ahead. */
+  #waitedFor = Number.POSITIVE_INFINITY
   #retryAtMs = Number.POSITIVE_INFINITY
 
   /** `settledDigest` as read from {@link settledRingKey}, empty in a new storage. */
@@ -169,13 +174,13 @@ export class Transfer implements StorageClient {
   }
 
   wake(now: Instant, effects: Effect[]): void {
-    if (now.ms >= this.#retryAtMs) this.#tryAgain(effects)
+    if (now.ms >= this.#retryAtMs) this.#tryAgain(now, effects)
     if (now.ms >= this.#queryAtMs) this.#query(now, effects)
   }
 
-  #tryAgain(effects: Effect[]): void {
+  #tryAgain(now: Instant, effects: Effect[]): void {
     this.#retryAtMs = Number.POSITIVE_INFINITY
-    if (this.#retry?.pass === this.#pass) this.#scan(this.#retry.after, effects)
+    if (this.#retry?.pass === this.#pass) this.#goOn(now, this.#retry, effects)
   }
 
   #query(now: Instant, effects: Effect[]): void {
@@ -273,14 +278,24 @@ export class Transfer implements StorageClient {
   #pageDone(now: Instant, ring: Ring, page: Page, allKept: boolean, rows: readonly ScannedRow[], effects: Effect[]): void {
     const last = rows.at(-1)
     if (!allKept) this.#retryLater(now, page)
-    else if (last !== undefined && rows.length === transferPageRows) this.#scan(last.key, effects)
+    else if (last !== undefined && rows.length === transferPageRows) this.#goOn(now, { pass: page.pass, after: last.key }, effects)
     else this.#settle(ring, effects)
   }
 
+  /** Reads the next page, or waits while the deliveries catch up. */
+  #goOn(now: Instant, page: Page, effects: Effect[]): void {
+    const { hints, routing } = this.#parts
+    const waiting = hints.waiting().reduce((sum, { target, count }) => sum + (routing.isReachable(target) ? count : 0), 0)
+    const isAhead = waiting > transferHintsMax && waiting < this.#waitedFor
+    this.#waitedFor = isAhead ? waiting : Number.POSITIVE_INFINITY
+    if (isAhead) this.#retryLater(now, page, paceMs)
+    else this.#scan(page.after, effects)
+  }
+
   /** The storage could not keep the obligations of a page: the same page again, after a pause. */
-  #retryLater(now: Instant, page: Page): void {
+  #retryLater(now: Instant, page: Page, pauseMs: number = retryAfterMs): void {
     this.#retry = page
-    this.#retryAtMs = now.ms + retryAfterMs
+    this.#retryAtMs = now.ms + pauseMs
   }
 
   #scan(after: Uint8Array | undefined, effects: Effect[]): void {

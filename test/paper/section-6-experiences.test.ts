@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import { formatDot } from '../../src/core/dot.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { handoffBytesMax, hintBatchMax } from '../../src/core/limits.ts'
+import { handoffBytesMax, hintBatchMax, transferHintsMax, transferPageRows } from '../../src/core/limits.ts'
 import { encodeMember } from '../../src/core/member-record.ts'
 import { prng } from '../../src/core/prng.ts'
 import { emptyRecord, valueBytes, type StoredRecord } from '../../src/core/record.ts'
@@ -389,6 +389,19 @@ describe('6.5 Balancing background vs. foreground tasks', () => {
     expect(most.entries).toBeLessThanOrEqual(hintBatchMax)
     expect(most.entries).toBeGreaterThan(10)
     expect(most.bytes).toBeLessThanOrEqual(handoffBytesMax)
+  })
+
+  test('a background task does not take on more than it can get done: a node that gives everything away runs little ahead of what is delivered', () => {
+    const cluster = loadedCluster()
+    const rows = cluster.keys(dee).length
+    let most = 0
+    cluster.observer = { becameDurable: peer => (peer === dee ? void (most = Math.max(most, cluster.hintCount(dee))) : undefined) }
+    cluster.peer(dee).leave()
+    expect(cluster.runUntil(() => cluster.departed.has(dee))).toBe(true)
+    expect(rows * 3).toBeGreaterThan(transferHintsMax * 3)
+    // A page on top of the bound, and what was under way when the walk began.
+    expect(most).toBeLessThanOrEqual(transferHintsMax + transferPageRows * 3 * 2)
+    expect(cluster.keys(dee)).toEqual([])
   })
 
   // Virtual disks do not slow each other down, so this shows that no request waits behind background work by the protocol's own doing.
