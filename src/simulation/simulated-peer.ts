@@ -105,10 +105,13 @@ export class SimulatedPeer implements Endpoint {
 
   /** Ends in good order: what was written is kept, the others are told. */
   stop(): void {
-    if (this.#life === undefined) return
+    const life = this.#life
+    if (life === undefined) return
     this.#parts.observer.noted(this.peer, 'stops')
     this.#step((peer, _now, effects) => peer.rest(effects))
-    const lastWord = leaveMintingId(this.#life.ringPeer, this.clock.now().wallMs)
+    // A crash in the middle of that step came first.
+    if (this.#life !== life) return
+    const lastWord = leaveMintingId(life.ringPeer, this.clock.now().wallMs)
     this.#end(true)
     this.storage.crash('kept')
     if (!this.storage.isFull && this.storage.failuresLeft === 0) this.storage.tamper(lastWord)
