@@ -3,6 +3,7 @@ const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/LOST:/, 'acknowledged write lost'],
   [/false sibling/, 'false sibling'],
   [/minted twice, for/, 'dot minted twice'],
+  [/a second time beside its first/, 'request written twice'],
   [/counts a peer twice/, 'peer counted twice'],
   [/never held it durably/, 'acknowledged without a durable copy'],
   [/instead of \d+ peers/, 'acknowledged by fewer than W'],
