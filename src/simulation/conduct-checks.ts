@@ -21,8 +21,8 @@ export const calmKinds: readonly FaultKind[] = ['crash', 'join', 'leave', 'clock
 
 /** Time that a peer has had one ring before it is judged by it: longer than any call of a client takes, also where timers fire once a minute. */
 const steadyAfterMs = { usual: 10_000, throttled: 80_000 } as const
-/** Time after a start or an acknowledgement within which everything in reach has taken notice. */
-const noticedAfterMs = 5000
+/** Time in a calm run after which everything in reach has taken notice of a start, a new ring or a write. */
+const noticedAfterMs = 2000
 
 export interface CalmRun {
   readonly isCalm: boolean
@@ -76,10 +76,14 @@ export class ConductChecks {
 
   /** True for a peer that runs and whose ring has not changed for a while. */
   #isSteady(peer: PeerId): boolean {
-    const { startedAtMs } = this.#cluster.peer(peer)
-    const sinceMs = Math.max(startedAtMs ?? Number.POSITIVE_INFINITY, this.#ringChangedMs.get(peer) ?? 0)
     const { usual, throttled } = steadyAfterMs
-    return this.#cluster.time.nowMs - sinceMs > (this.#run.kinds.includes('throttled-timers') ? throttled : usual)
+    return this.#steadyMs(peer) > (this.#run.kinds.includes('throttled-timers') ? throttled : usual)
+  }
+
+  /** How long a peer has run with the ring that it has. */
+  #steadyMs(peer: PeerId): number {
+    const { startedAtMs } = this.#cluster.peer(peer)
+    return this.#cluster.time.nowMs - Math.max(startedAtMs ?? Number.POSITIVE_INFINITY, this.#ringChangedMs.get(peer) ?? 0)
   }
 
   #ownersSeenBy(peer: PeerId, key: Uint8Array): readonly PeerId[] {
@@ -89,7 +93,8 @@ export class ConductChecks {
 
   /** A call found no quorum: it may do so only when too few peers were there all the time. */
   #refused({ peer, key, kind, quorum, sloppy, askedAtMs }: AskedCall): void {
-    if (!this.#run.isCalm || !this.#isSteady(peer)) return
+    const lastedMs = this.#cluster.time.nowMs - askedAtMs
+    if (!this.#run.isCalm || this.#steadyMs(peer) < lastedMs + noticedAfterMs) return
     const owners = this.#cluster.owners(key, peer)
     const there = this.#cluster
       .running()
