@@ -86,6 +86,8 @@ export class Cluster {
   readonly strangers: SimulatedPeer[] = []
   /** Peers that have left for good. */
   readonly departed: Set<PeerId> = new Set()
+  /** Those of them that went without a word. */
+  readonly vanished: Set<PeerId> = new Set()
   /** Set it to lose messages of certain kinds. */
   withholds: (effect: Extract<Effect, { kind: 'send' }>) => boolean = () => false
   readonly #options: ClusterOptions

@@ -5,16 +5,18 @@
  * fallbacks alone. Checked in calm runs, whose network is perfect and where at most whole peers come and go: a call succeeds while enough peers
  * are there, a peer that has joined holds what it owns, and nothing is repaired where nothing failed.
  */
+import { toHex } from '../core/bytes.ts'
 import { covers } from '../core/causal-context.ts'
 import type { Dot } from '../core/dot.ts'
 import type { PeerId } from '../core/identifiers.ts'
+import { compareMembers, memberContentHash, type MemberRecord } from '../core/member-record.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { ProtocolEvent } from '../protocol/effect.ts'
 import type { Message } from '../protocol/message.ts'
 import { partitionOfKey } from '../protocol/routing.ts'
 import type { Cluster } from './cluster.ts'
 import type { AskedCall, GetAnswer, PutAnswer } from './client-call.ts'
-import type { FaultKind } from './fault-kinds.ts'
+import { damagingKinds, type FaultKind } from './fault-kinds.ts'
 
 /** Faults of calm runs. */
 export const calmKinds: readonly FaultKind[] = ['crash', 'join', 'leave', 'clock-jump']
@@ -23,6 +25,9 @@ export const calmKinds: readonly FaultKind[] = ['crash', 'join', 'leave', 'clock
 const steadyAfterMs = { usual: 10_000, throttled: 80_000 } as const
 /** Time in a calm run after which everything in reach has taken notice of a start, a new ring or a write. */
 const noticedAfterMs = 2000
+
+/** Faults after which a peer may not know what it has said. */
+const forgetful: ReadonlySet<FaultKind> = new Set<FaultKind>([...damagingKinds, 'disk-error-once', 'disk-error-lasting', 'disk-full'])
 
 export interface CalmRun {
   readonly isCalm: boolean
@@ -35,6 +40,8 @@ export class ConductChecks {
   readonly #found: (problem: string) => void
   readonly #ringChangedMs = new Map<PeerId, number>()
   readonly #joining = new Set<PeerId>()
+  readonly #learntLast = new Map<string, MemberRecord>()
+  readonly #said = new Map<string, string>()
   readonly #acknowledged: { readonly key: string; readonly dot: Dot; readonly atMs: number }[] = []
 
   /** `found` hears of each problem. */
@@ -54,7 +61,10 @@ export class ConductChecks {
   reported(peer: PeerId, event: ProtocolEvent): void {
     if (event.type === 'ring-changed') this.#ringChangedMs.set(peer, this.#cluster.time.nowMs)
     else if (event.type === 'exchange-started') this.#exchanged(peer, event.peer)
-    else if (event.type === 'members-changed' && event.peers.includes(peer)) this.#saidItsStatus(peer)
+    else if (event.type === 'members-changed') {
+      for (const member of event.peers) this.#learnt(peer, member)
+      if (event.peers.includes(peer)) this.#saidItsStatus(peer)
+    }
   }
 
   /** A caller's get ended. */
@@ -106,6 +116,23 @@ export class ConductChecks {
     const needed = Math.min(quorum, Math.max(owners.length, 1))
     if (usable.length >= needed && ownersThere.length > 0)
       this.#found(`a ${kind} of ${key} at ${peer} found no quorum of ${needed}, while ${usable.join()} were there`)
+  }
+
+  /** A view only grows; and where no disk forgets, a peer says something new of itself under a new version only. */
+  #learnt(seer: PeerId, member: PeerId): void {
+    const { startedAtMs, ringPeer } = this.#cluster.peer(seer)
+    const record = ringPeer?.view.get(member)
+    if (record === undefined) return
+    const name = `${seer} ${startedAtMs} ${member}`
+    const before = this.#learntLast.get(name)
+    this.#learntLast.set(name, record)
+    if (before !== undefined && compareMembers(record, before) < 0) this.#found(`${seer} went back to an older record of ${member}`)
+    const version = `${member} ${record.incarnation} ${record.sequence}`
+    const said = toHex(memberContentHash(record))
+    const known = this.#said.get(version)
+    this.#said.set(version, said)
+    if (known !== undefined && known !== said && record.status !== 'evicted' && this.#run.kinds.every(kind => !forgetful.has(kind)))
+      this.#found(`${member} said two things of itself under version ${record.incarnation}.${record.sequence}`)
   }
 
   #saidItsStatus(peer: PeerId): void {

@@ -45,7 +45,13 @@ function viewDivergences(cluster: Cluster): readonly string[] {
   for (const { peer: stranger } of cluster.strangers)
     for (const { self, view } of peers)
       if (view.get(stranger) !== undefined) found.push(`${self} knows ${stranger}, which should have been refused`)
-  for (const peer of peers) if (peer.status !== 'up') found.push(`${peer.self} is ${peer.status}`)
+  for (const peer of peers) {
+    if (peer.status !== 'up') found.push(`${peer.self} is ${peer.status}`)
+    const known = peer.view.get(peer.self)?.status
+    if (known !== peer.status) found.push(`${peer.self} is ${peer.status}, and the members take it for ${known ?? 'unknown'}`)
+    for (const gone of cluster.vanished)
+      if (peer.view.get(gone)?.status !== 'evicted') found.push(`${peer.self} still counts on ${gone}, which is gone for good`)
+  }
   return found
 }
 

@@ -30,15 +30,17 @@ export const faultKinds = [
   'late-timers',
   'throttled-timers',
   'join',
+  'crash-at-join',
   'leave',
   'absence',
+  'vanish',
   'mixed-configuration'
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
 
 /** Kinds that take what was acknowledged. All of them hit the same peer of a run, whose clients ask for two copies at least. */
-export const damagingKinds: readonly FaultKind[] = ['disk-loss', 'disk-rollback', 'torn-write', 'bit-flip']
+export const damagingKinds: readonly FaultKind[] = ['disk-loss', 'disk-rollback', 'torn-write', 'bit-flip', 'vanish']
 
 /** What faults must have brought about in a run of many seeds: a member declared gone while it was absent, a stranger refused. */
 export const consequences = ['evicted', 'refused'] as const

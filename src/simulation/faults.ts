@@ -7,7 +7,7 @@ import type { Cluster } from './cluster.ts'
 import { bitFlip, diskErrorLasting, diskErrorOnce, diskFull, diskLoss, diskRollback, mendDisk, slowDisk, tornWrite } from './disk-faults.ts'
 import { startAgain, type FaultAction, type FaultKind, type FaultProfile } from './fault-kinds.ts'
 import type { FaultSchedule, FiredFault, ScheduledFault } from './fault-schedule.ts'
-import { absence, join, leave, mixedConfiguration } from './member-faults.ts'
+import { absence, crashAtJoin, join, leave, mixedConfiguration, vanish } from './member-faults.ts'
 import { clog, flapping, oneWay, partitionBridge, partitionHalves, partitionOne, reset } from './network-faults.ts'
 import { clockDrift, clockJump, crash, crashLoop, crashMidStep, lateTimers, mendPeer, pause, throttledTimers } from './peer-faults.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
@@ -37,8 +37,10 @@ const actions: Readonly<Record<FaultKind, FaultAction>> = {
   'late-timers': lateTimers,
   'throttled-timers': throttledTimers,
   join,
+  'crash-at-join': crashAtJoin,
   leave,
   absence,
+  vanish,
   'mixed-configuration': mixedConfiguration
 }
 

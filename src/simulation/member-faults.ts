@@ -1,10 +1,27 @@
 /** Changes of who is in the cluster, at any moment. */
-import { startAgain, undoLater, type FaultAction } from './fault-kinds.ts'
+import type { PeerId } from '../core/identifiers.ts'
+import type { Cluster } from './cluster.ts'
+import { drawRunning, startAgain, undoLater, type FaultAction } from './fault-kinds.ts'
 
 /** Longer than it takes the others to look for absent members. */
 const evictionMarginMs = 60_000
+/** Peers vanish only where that is found out within the time that a run has to come to rest. */
+const vanishWithinMs = 100_000
 
 export const join: FaultAction = ({ cluster, profile }) => (cluster.peers.length >= profile.membersMax ? undefined : cluster.add())
+
+/** A peer joins, and while copies move somebody crashes in the middle of a step. */
+export const crashAtJoin: FaultAction = scene => {
+  const { cluster, random } = scene
+  const joined = join(scene)
+  const peer = drawRunning(scene)
+  if (joined === undefined || peer === undefined) return undefined
+  const [afterMs, effects, forMs] = [random.below(400), random.below(12), 1 + random.below(3000)]
+  cluster.time.after(afterMs, () => {
+    if (!scene.isOver()) peer.crashBeforeEffect(effects, () => cluster.time.after(forMs, () => startAgain(cluster, peer.peer)))
+  })
+  return `${joined}, and ${peer.peer} crashes ${afterMs} ms later`
+}
 
 /** A peer goes for good, while enough others stay. */
 export const leave: FaultAction = ({ cluster, random, profile }) => {
@@ -21,9 +38,39 @@ export const absence: FaultAction = ({ cluster, random, isOver }) => {
   const tab = tabs[random.below(Math.max(tabs.length, 1))]
   if (tab === undefined || tab.isPaused) return undefined
   const durationMs = cluster.evictAfterMs + evictionMarginMs + random.below(60_000)
+  const isCutOff = random.below(2) === 0
+  if (isCutOff) cutOff(cluster, tab.peer, durationMs)
+  else {
+    tab.crash()
+    cluster.time.after(durationMs, () => (isOver() ? undefined : startAgain(cluster, tab.peer)))
+  }
+  return `${tab.peer} for ${durationMs} ms${isCutOff ? ', cut off' : ''}`
+}
+
+/** It runs on, alone: nobody told it that it was taken out of the ring. */
+function cutOff({ network, peers, time }: Cluster, peer: PeerId, forMs: number): void {
+  const others = peers.filter(other => other !== peer)
+  for (const other of others) {
+    network.block(peer, other)
+    network.block(other, peer)
+  }
+  time.after(forMs, () => {
+    for (const other of others) {
+      network.unblock(peer, other)
+      network.unblock(other, peer)
+    }
+  })
+}
+
+/** A peer that is not durable is gone for good, disk and all: the others have to find out, and to do without it. */
+export const vanish: FaultAction = ({ cluster, victim }) => {
+  const tab = victim()
+  const isTab = tab?.ringPeer?.status === 'up' && tab.ringPeer.member?.durable === false
+  if (tab === undefined || !isTab || tab.isPaused || cluster.evictAfterMs > vanishWithinMs) return undefined
   tab.crash()
-  cluster.time.after(durationMs, () => (isOver() ? undefined : startAgain(cluster, tab.peer)))
-  return `${tab.peer} for ${durationMs} ms`
+  cluster.departed.add(tab.peer)
+  cluster.vanished.add(tab.peer)
+  return tab.peer
 }
 
 /** A peer with another number of partitions or owners tries to join. */

@@ -49,20 +49,24 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
   const peers = input.peers ?? drawnPeers
   const healing = drawHealing(random.fork('healing'))
   const isCalm = random.fork('calm').below(10) === 0
-  const drawn = input.faults ?? drawKinds(random.fork('kinds'), isCalm ? calmKinds : faultKinds)
+  const drawn = input.faults ?? drawKinds(random.fork('kinds'), isCalm ? drawCalmKinds(random.fork('calm kinds')) : faultKinds)
   const kinds = usableKinds(curable(healing, drawn), replicas, peers)
   // Where a disk takes damage, every write is on two, and every peer stores.
   const takesDamage = kinds.some(kind => damagingKinds.includes(kind))
+  const workload = drawWorkload(random.fork('workload'), input.operations ?? 200, replicas, takesDamage)
   const rates = random.fork('rates')
   const members = random.fork('members')
+  const evictAfterMs = members.below(2) === 0 ? 600_000 : 20_000 + members.below(60_000)
+  // Absent members are found out after a minute or two: clients that act slowly are still there then.
+  const isPatient = evictAfterMs < 600_000 && members.below(3) === 0 && kinds.some(kind => kind === 'absence' || kind === 'vanish')
   const profiles = random.fork('profiles')
   const peerDraw = { isMixed: profiles.below(2) === 0, hasSkew: profiles.below(2) === 0, takesDamage }
   return {
     peers,
     replicas,
-    evictAfterMs: members.below(2) === 0 ? 600_000 : 20_000 + members.below(60_000),
+    evictAfterMs,
     network: isCalm ? calmNetwork(random.fork('network')) : withOnly(drawNetwork(random.fork('network')), input.only),
-    workload: drawWorkload(random.fork('workload'), input.operations ?? 200, replicas, takesDamage),
+    workload: { ...workload, thinkMs: isPatient ? workload.thinkMs * 8 : workload.thinkMs },
     kinds,
     healing,
     isCalm: isCalm && kinds.every(kind => calmKinds.includes(kind)),
@@ -101,6 +105,11 @@ function drawNetwork(random: Prng): Partial<NetworkQuality> {
     tailMs: 5000,
     detectionMs: 100 + random.below(15_000)
   }
+}
+
+/** Some things can only be said of runs in which nobody crashes. */
+function drawCalmKinds(random: Prng): readonly FaultKind[] {
+  return random.below(2) === 0 ? calmKinds : calmKinds.filter(kind => kind !== 'crash')
 }
 
 function calmNetwork(random: Prng): Partial<NetworkQuality> {

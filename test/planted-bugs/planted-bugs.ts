@@ -393,11 +393,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'this.#running = this.#pass > 1 && ring.digest !== this.#settledDigest'
   },
   {
-    name: 'partition-dropped-after-one',
-    breaks: 'a peer that stops being an owner gives its copy to one owner and drops it',
+    name: 'obligation-lost-on-full-disk',
+    breaks: 'a copy whose hints could not be stored when the ring changed is owed to nobody',
     file: 'protocol/transfer.ts',
-    find: 'if (!after.includes(self)) return after',
-    replace: 'if (!after.includes(self)) return after.slice(0, 1)'
+    find: 'if (!allKept) this.#retryLater(now, page)',
+    replace: 'if (!allKept && page.pass < 0) this.#retryLater(now, page)'
   },
   {
     name: 'newcomers-get-nothing',
