@@ -26,7 +26,7 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     peers: { type: 'string', default: '7' },
     tabs: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '40' },
+    clients: { type: 'string', default: '160' },
     keep: { type: 'boolean', default: false }
   }
 })
@@ -87,7 +87,7 @@ const isGood = await runAll(chosenScenarios(values.scenario), {
   seconds,
   faults: values.faults === undefined ? Math.ceil(seconds / secondsPerFault) : Number(values.faults),
   shape: { processes: Number(values.peers), tabs: Number(values.tabs) },
-  load: { clients: Number(values.clients), keys: 400, thinkMs: 300, timeoutMs: 3000 },
+  load: { clients: Number(values.clients), keys: 800, thinkMs: 500, timeoutMs: 3000 },
   folder
 })
 if (isGood && !values.keep) await rm(folder, { recursive: true, force: true })

@@ -1,8 +1,9 @@
 /**
  * In which order, how often and how long to try a peer's addresses in one attempt to reach it.
  *
- * A WebRTC dial between tabs hangs about one time in four, so it gets several short tries instead of one long one. Addresses through
- * relays that are connected come before addresses through relays that would have to be dialled first.
+ * A WebRTC dial between tabs hangs about one time in four, so it gets several short tries instead of one long one; after the first of them a relay
+ * is used where there is one, so that a peer is not out of reach for a minute, and WebRTC is tried on in the background. Addresses through relays
+ * that are connected come before addresses through relays that would have to be dialled first.
  */
 import type { PeerId } from '../../core/identifiers.ts'
 import { inDialOrder, parseAddress, type ParsedAddress } from './addresses.ts'
@@ -33,7 +34,7 @@ export function dialPlan(peer: PeerId | undefined, addresses: readonly string[],
   const parsed = addresses.map(parseAddress).filter(address => address !== undefined)
   const usable = parsed.filter(address => isUsable(address, peer, context) && isBetter(reachOf(address), present))
   const ordered = inDialOrder(usable).toSorted((a, b) => viaStranger(a, context) - viaStranger(b, context))
-  return withoutTwins(ordered).flatMap(triesOf).slice(0, triesMax)
+  return withoutDelay(withoutTwins(ordered).flatMap(triesOf)).slice(0, triesMax)
 }
 
 function isUsable(address: ParsedAddress, peer: PeerId | undefined, context: DialContext): boolean {
@@ -56,6 +57,17 @@ function withoutTwins(addresses: readonly ParsedAddress[]): readonly ParsedAddre
     seen.add(place)
     return isNew
   })
+}
+
+/** Puts all tries at WebRTC but the first behind everything else. */
+function withoutDelay(tries: readonly DialTry[]): readonly DialTry[] {
+  const first = tries.find(isWebRtc)
+  const late = tries.filter(attempt => isWebRtc(attempt) && attempt !== first)
+  return [...tries.filter(attempt => !late.includes(attempt)), ...late]
+}
+
+function isWebRtc({ address }: DialTry): boolean {
+  return address.transport === 'webrtc' && !address.relayed
 }
 
 function triesOf(address: ParsedAddress): readonly DialTry[] {
