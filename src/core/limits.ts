@@ -98,6 +98,8 @@ export const transferPageRows = 256
 export const transferHintsMax = 1024
 /** Trie nodes in one message of anti-entropy. (*wire*) */
 export const exchangeNodesMax = 1024
+/** Keys whose versions are in one message of anti-entropy. (*wire*) */
+export const exchangeVersionsMax = 256
 /** Bytes of one list in a message of anti-entropy. (*wire*) */
 export const exchangeBytesMax: number = 64 * 1024
 /** Trie nodes and entries that a peer may send in one exchange; past it the exchange ends with `ERR_AE_INVALID`. */

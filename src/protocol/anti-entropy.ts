@@ -18,10 +18,10 @@ import { position, prefixOf } from '../core/position.ts'
 import type { Prng } from '../core/prng.ts'
 import type { Ring } from '../core/ring.ts'
 import type { Effect } from './effect.ts'
-import { exchangeMs, note, spend, spendOn, touch, type Exchange } from './exchange.ts'
+import { differencesMessage, exchangeMs, note, spend, spendOn, touch, type Exchange } from './exchange.ts'
 import { ExchangeLoads } from './exchange-loads.ts'
 import { ExchangeRepairs } from './exchange-repairs.ts'
-import { entryBytes, packDifferences, packPlaces, unpackDifferences, unpackPlaces, type Difference } from './exchange-layout.ts'
+import { entryBytes, packPlaces, unpackEntries, unpackPlaces } from './exchange-layout.ts'
 import type { Instant } from './instant.ts'
 import type { KeyIndex } from './key-index.ts'
 import type {
@@ -30,7 +30,7 @@ import type {
   ExchangeNode,
   ExchangeNodes,
   ExchangeOpen,
-  ExchangeVersion,
+  ExchangeVersions,
   ExchangeWanted,
   Message
 } from './message.ts'
@@ -41,6 +41,14 @@ import type { Tokens } from './tokens.ts'
 
 /** Differences and places in one message. */
 const listItemsMax = 4096
+
+/** A difference as the other side told it. */
+interface Told {
+  readonly place: number
+  /** Digest that it saw here, 0 for nothing. */
+  readonly mine: number
+  readonly theyLack: boolean
+}
 
 export interface AntiEntropyParts {
   readonly routing: Routing
@@ -194,8 +202,8 @@ export class AntiEntropy {
         return this.#compare(now, exchange, message, effects)
       case 'exchange-differences':
         return this.#confirm(now, exchange, message, effects)
-      case 'exchange-version':
-        return this.#answerVersion(now, exchange, message, effects)
+      case 'exchange-versions':
+        return this.#answerVersions(now, exchange, message, effects)
       case 'exchange-wanted':
         return this.#answerWanted(now, exchange, message, effects)
     }
@@ -235,27 +243,28 @@ export class AntiEntropy {
     exchange.againAtMs = Number.POSITIVE_INFINITY
     exchange.endsAtMs = now.ms + exchangeMs.silence
     for (const { place } of lasting) touch(exchange, place, effects)
-    for (const chunk of chunksOf(lasting, listItemsMax)) {
-      send(effects, exchange.peer, { type: 'exchange-differences', id: exchange.id, entries: packDifferences(chunk) })
-    }
+    for (const chunk of chunksOf(lasting, listItemsMax)) send(effects, exchange.peer, differencesMessage(exchange.id, chunk))
   }
 
-  #confirm(now: Instant, exchange: Exchange, { entries }: ExchangeDifferences, effects: Effect[]): void {
-    const differences = unpackDifferences(entries)
-    for (const { place } of differences) spendOn(exchange, place)
-    const partitions = new Set(differences.map(({ place }) => exchange.trie.partitionOf(place)))
-    this.#whenLoaded(now, exchange, [...partitions], (at, out) => this.#repair(at, exchange, differences, out), effects)
+  #confirm(now: Instant, exchange: Exchange, { yourGaps, myGaps, changed }: ExchangeDifferences, effects: Effect[]): void {
+    const told: readonly Told[] = [
+      ...unpackPlaces(yourGaps).map(place => ({ place, mine: 0, theyLack: false })),
+      ...unpackEntries(myGaps).map(({ place, digest }) => ({ place, mine: digest, theyLack: true })),
+      ...unpackEntries(changed).map(({ place, digest }) => ({ place, mine: digest, theyLack: false }))
+    ]
+    for (const { place } of told) spendOn(exchange, place)
+    const partitions = new Set(told.map(({ place }) => exchange.trie.partitionOf(place)))
+    this.#whenLoaded(now, exchange, [...partitions], (at, out) => this.#repair(at, exchange, told, out), effects)
   }
 
   /** The other side still has what it had; repairs where this side has, too. */
-  #repair(now: Instant, exchange: Exchange, differences: readonly Difference[], effects: Effect[]): void {
+  #repair(now: Instant, exchange: Exchange, told: readonly Told[], effects: Effect[]): void {
     const wanted: number[] = []
-    for (const { place, mine: theirs, theirs: seen } of differences) {
-      const mine = exchange.trie.entryAt(place)
-      if (mine !== seen || mine === theirs) continue
+    for (const { place, mine, theyLack } of told) {
+      if (exchange.trie.entryAt(place) !== mine) continue
       touch(exchange, place, effects)
       if (mine === 0) wanted.push(place)
-      else this.#repairs.add(exchange, place, theirs === 0 ? 'record' : 'version')
+      else this.#repairs.add(exchange, place, theyLack ? 'record' : 'version')
     }
     if (wanted.length > 0) send(effects, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces(wanted) })
     this.#repairs.pump(now, effects)
@@ -269,10 +278,10 @@ export class AntiEntropy {
     this.#repairs.pump(now, effects)
   }
 
-  #answerVersion(now: Instant, exchange: Exchange, message: ExchangeVersion, effects: Effect[]): void {
-    const place = placeOf(message.key)
-    spendOn(exchange, place)
-    this.#repairs.answerVersion(now, exchange, place, message, effects)
+  #answerVersions(now: Instant, exchange: Exchange, { versions }: ExchangeVersions, effects: Effect[]): void {
+    const placed = versions.map(version => ({ place: placeOf(version.key), version }))
+    for (const { place } of placed) spendOn(exchange, place)
+    this.#repairs.answerVersions(now, exchange, placed, effects)
   }
 
   #sendNodes(exchange: Exchange, nodes: readonly ExchangeNode[], effects: Effect[]): void {

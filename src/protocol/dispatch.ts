@@ -45,7 +45,7 @@ export function dispatch(receivers: Receivers, now: Instant, from: PeerId, messa
     case 'exchange-open':
     case 'exchange-nodes':
     case 'exchange-differences':
-    case 'exchange-version':
+    case 'exchange-versions':
     case 'exchange-wanted':
       return receivers.antiEntropy.receive(now, from, message, effects)
     case 'reap-ask':

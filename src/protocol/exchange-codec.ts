@@ -2,23 +2,33 @@
 import type { CausalContext } from '../core/causal-context.ts'
 import type { Reader, Writer } from '../core/codec.ts'
 import type { Dot } from '../core/dot.ts'
-import { contextBytesMax, exchangeBytesMax, exchangeNodesMax, keyBytesMax, recordSiblingsMax } from '../core/limits.ts'
+import {
+  contextBytesMax,
+  exchangeBytesMax,
+  exchangeNodesMax,
+  exchangeVersionsMax,
+  frameBytesMax,
+  keyBytesMax,
+  recordSiblingsMax
+} from '../core/limits.ts'
 import { readContext, readDot, writeContext, writeDot } from '../core/record-codec.ts'
-import { differenceBytes, placeBytes } from './exchange-layout.ts'
+import { entryBytes, placeBytes } from './exchange-layout.ts'
 import type {
   ExchangeDifferences,
   ExchangeMessage,
   ExchangeNode,
   ExchangeNodes,
   ExchangeOpen,
-  ExchangeVersion,
-  ExchangeWanted
+  ExchangeVersions,
+  ExchangeWanted,
+  KeyVersion
 } from './message.ts'
 import { need } from './wire-check.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const REPEATED_NODES: readonly number[] = [2]
-const REPEATED_DOTS: readonly number[] = [4]
+const REPEATED_VERSIONS: readonly number[] = [2]
+const REPEATED_DOTS: readonly number[] = [3]
 const DOT_BYTES_MAX = 32
 
 export function writeExchange(out: Writer, message: ExchangeMessage): void {
@@ -31,11 +41,11 @@ export function writeExchange(out: Writer, message: ExchangeMessage): void {
       for (const node of message.nodes) out.message(2, body => writeNode(body, node))
       return
     case 'exchange-differences':
-      return out.bytes(2, message.entries)
-    case 'exchange-version':
-      out.bytes(2, message.key)
-      out.message(3, body => writeContext(body, message.context))
-      for (const dot of message.dots) out.message(4, body => writeDot(body, dot))
+      out.bytes(2, message.yourGaps)
+      out.bytes(3, message.myGaps)
+      return out.bytes(4, message.changed)
+    case 'exchange-versions':
+      for (const version of message.versions) out.message(2, body => writeVersion(body, version))
       return
     case 'exchange-wanted':
       return out.bytes(2, message.places)
@@ -52,7 +62,7 @@ export function readExchange(field: number, reader: Reader): ExchangeMessage {
     case 20:
       return readDifferences(reader)
     case 21:
-      return readVersion(reader)
+      return readVersions(reader)
     default:
       return readWanted(reader)
   }
@@ -84,28 +94,76 @@ function readNodes(reader: Reader): ExchangeNodes {
 }
 
 function readDifferences(reader: Reader): ExchangeDifferences {
-  const { id, bytes } = readIdAndBytes(reader, differenceBytes)
-  return { type: 'exchange-differences', id, entries: bytes }
+  const message = { type: 'exchange-differences' as const, id: 0, yourGaps: NO_BYTES, myGaps: NO_BYTES, changed: NO_BYTES }
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) message.id = reader.uint()
+    else if (field === 2) message.yourGaps = reader.bytes(exchangeBytesMax)
+    else if (field === 3) message.myGaps = reader.bytes(exchangeBytesMax)
+    else if (field === 4) message.changed = reader.bytes(exchangeBytesMax)
+    else reader.unknown(field)
+  }
+  const { id, yourGaps, myGaps, changed } = message
+  const isWhole = yourGaps.length % placeBytes === 0 && myGaps.length % entryBytes === 0 && changed.length % entryBytes === 0
+  need(id > 0 && isWhole && yourGaps.length + myGaps.length + changed.length > 0, 'a list of differences')
+  return message
 }
 
 function readWanted(reader: Reader): ExchangeWanted {
-  const { id, bytes } = readIdAndBytes(reader, placeBytes)
-  return { type: 'exchange-wanted', id, places: bytes }
+  let id = 0
+  let places = NO_BYTES
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) id = reader.uint()
+    else if (field === 2) places = reader.bytes(exchangeBytesMax)
+    else reader.unknown(field)
+  }
+  need(id > 0 && places.length > 0 && places.length % placeBytes === 0, 'a list of places')
+  return { type: 'exchange-wanted', id, places }
 }
 
-function readVersion(reader: Reader): ExchangeVersion {
-  const message = { type: 'exchange-version' as const, id: 0, key: NO_BYTES, dots: [] as Dot[] }
-  let context: CausalContext | undefined
-  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_DOTS)) {
-    if (field === 1) message.id = reader.uint()
-    else if (field === 2) message.key = reader.bytes(keyBytesMax)
-    else if (field === 3) context = readContext(reader.message(contextBytesMax))
-    else if (field === 4) message.dots.push(readDot(reader.message(DOT_BYTES_MAX)))
+function readVersions(reader: Reader): ExchangeVersions {
+  let id = 0
+  const versions: KeyVersion[] = []
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_VERSIONS)) {
+    if (field === 1) id = reader.uint()
+    else if (field === 2) versions.push(readVersion(reader.message(frameBytesMax)))
     else reader.unknown(field)
-    need(message.dots.length <= recordSiblingsMax, 'a version of bounded size')
+    need(versions.length <= exchangeVersionsMax, 'versions of bounded number')
   }
-  need(message.id > 0 && message.key.length > 0 && context !== undefined, 'the version of a key')
-  return { ...message, context }
+  need(id > 0 && versions.length > 0, 'the versions of keys')
+  return { type: 'exchange-versions', id, versions }
+}
+
+/** Mostly the siblings are the last event of each actor: then the context says it all. */
+function writeVersion(out: Writer, { key, context, dots }: KeyVersion): void {
+  out.bytes(1, key)
+  out.message(2, body => writeContext(body, context))
+  if (areLatest(context, dots)) out.bool(4, true)
+  else for (const dot of dots) out.message(3, body => writeDot(body, dot))
+}
+
+function readVersion(reader: Reader): KeyVersion {
+  let key = NO_BYTES
+  let context: CausalContext | undefined
+  let isLatest = false
+  const dots: Dot[] = []
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_DOTS)) {
+    if (field === 1) key = reader.bytes(keyBytesMax)
+    else if (field === 2) context = readContext(reader.message(contextBytesMax))
+    else if (field === 3) dots.push(readDot(reader.message(DOT_BYTES_MAX)))
+    else if (field === 4) isLatest = reader.bool()
+    else reader.unknown(field)
+    need(dots.length <= recordSiblingsMax, 'a version of bounded size')
+  }
+  need(key.length > 0 && context !== undefined && !(isLatest && dots.length > 0), 'the version of a key')
+  const latest = [...context.vector].map(([actor, counter]) => ({ actor, counter }))
+  need(isLatest === areLatest(context, isLatest ? latest : dots), 'a version in its shortest form')
+  return { key, context, dots: isLatest ? latest : dots }
+}
+
+function areLatest({ vector, loose }: CausalContext, dots: readonly Dot[]): boolean {
+  if (vector.size === 0 || loose.length > 0 || vector.size !== dots.length) return false
+  const actors = [...vector.keys()]
+  return dots.every(({ actor, counter }, index) => actors[index] === actor && vector.get(actor) === counter)
 }
 
 function writeNode(out: Writer, node: ExchangeNode): void {
@@ -125,17 +183,4 @@ function readNode(reader: Reader): ExchangeNode {
     else reader.unknown(field)
   }
   return node
-}
-
-/** An id and a list of items of `itemBytes` each; no list is a list of none, which nobody sends. */
-function readIdAndBytes(reader: Reader, itemBytes: number): { readonly id: number; readonly bytes: Uint8Array } {
-  let id = 0
-  let bytes = NO_BYTES
-  for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) id = reader.uint()
-    else if (field === 2) bytes = reader.bytes(exchangeBytesMax)
-    else reader.unknown(field)
-  }
-  need(id > 0 && bytes.length > 0 && bytes.length % itemBytes === 0, 'a list of differences')
-  return { id, bytes }
 }

@@ -3,8 +3,10 @@
  *
  *   digests       4 bytes per child of a node: its digest, 0 for a child without entries
  *   entries      10 bytes per entry of a node: its place (the first 48 bits of the position), its digest
- *   differences  14 bytes per difference: place, the sender's digest and the receiver's, 0 for an entry that is not there
  *   places        6 bytes per entry
+ *
+ * A difference is told as what the receiver has to check before it repairs: that it still lacks the entry (a place), or that its own entry is still the
+ * one that the sender saw (a place and the receiver's digest, like an entry).
  *
  * A digest is 32 bits and salted with the number of the exchange: two nodes that look equal by chance, once in 4 * 10^9, look different in the
  * next exchange.
@@ -13,7 +15,6 @@
 export const digestBytes = 4
 export const placeBytes = 6
 export const entryBytes: number = placeBytes + digestBytes
-export const differenceBytes: number = placeBytes + 2 * digestBytes
 
 export interface ListedEntry {
   /** First 48 bits of the position. */
@@ -23,9 +24,9 @@ export interface ListedEntry {
 
 export interface Difference {
   readonly place: number
-  /** Digest at the sender, 0 for nothing. */
+  /** Digest of the own entry, 0 for nothing. */
   readonly mine: number
-  /** Digest that the sender saw at the receiver, 0 for nothing. */
+  /** Digest that was seen at the other side, 0 for nothing. */
   readonly theirs: number
 }
 
@@ -53,28 +54,6 @@ export function unpackEntries(bytes: Uint8Array): readonly ListedEntry[] {
     place: read(bytes, index * entryBytes, placeBytes),
     digest: read(bytes, index * entryBytes + placeBytes, digestBytes)
   }))
-}
-
-export function packDifferences(differences: readonly Difference[]): Uint8Array {
-  const bytes = new Uint8Array(differences.length * differenceBytes)
-  for (const [index, { place, mine, theirs }] of differences.entries()) {
-    const at = index * differenceBytes
-    write(bytes, at, placeBytes, place)
-    write(bytes, at + placeBytes, digestBytes, mine)
-    write(bytes, at + placeBytes + digestBytes, digestBytes, theirs)
-  }
-  return bytes
-}
-
-export function unpackDifferences(bytes: Uint8Array): readonly Difference[] {
-  return Array.from({ length: Math.floor(bytes.length / differenceBytes) }, (_, index) => {
-    const at = index * differenceBytes
-    return {
-      place: read(bytes, at, placeBytes),
-      mine: read(bytes, at + placeBytes, digestBytes),
-      theirs: read(bytes, at + placeBytes + digestBytes, digestBytes)
-    }
-  })
 }
 
 export function packPlaces(places: readonly number[]): Uint8Array {

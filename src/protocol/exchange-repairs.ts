@@ -3,14 +3,14 @@
  * their versions. Reads a bounded number at a time; what does not fit into an exchange is found again by the next.
  */
 import type { PeerId, RequestId } from '../core/identifiers.ts'
-import { exchangeReadsMax, exchangeRecordBytesMax } from '../core/limits.ts'
+import { exchangeReadsMax, exchangeRecordBytesMax, exchangeVersionsMax } from '../core/limits.ts'
 import { compareRecords, valueBytes, type StoredRecord } from '../core/record.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { Exchange } from './exchange.ts'
 import { packPlaces } from './exchange-layout.ts'
 import type { Instant } from './instant.ts'
 import { indexPrefix, keyOfIndexRow } from './key-index.ts'
-import type { ExchangeVersion, Message } from './message.ts'
+import type { KeyVersion, Message } from './message.ts'
 import type { Replica } from './replica.ts'
 import type { LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
@@ -30,10 +30,18 @@ interface Task {
   readonly what: 'record' | 'version'
 }
 
+/** What another peer knows of the key at a place. */
+export interface PlacedVersion {
+  readonly place: number
+  readonly version: KeyVersion
+}
+
 export class ExchangeRepairs implements StorageClient {
   readonly #parts: ExchangeRepairsParts
   readonly #isCurrent: (exchange: Exchange) => boolean
   readonly #scans = new Map<number, Task>()
+  /** Versions that were read and not sent yet. */
+  readonly #versions = new Map<Exchange, KeyVersion[]>()
   #waiting: Task[] = []
   #reading = 0
 
@@ -60,17 +68,22 @@ export class ExchangeRepairs implements StorageClient {
     }
   }
 
-  /** Another peer says what it knows of a key: sends what this peer knows more, asks where it knows less. */
-  answerVersion(now: Instant, exchange: Exchange, place: number, version: ExchangeVersion, effects: Effect[]): void {
-    const theirs = outlineOf(version)
-    const done = (_now: Instant, row: LocalRow | undefined, out: Effect[]): void => {
-      if (!this.#mayGoOn(exchange)) return
-      const order = row === undefined ? 'older' : compareRecords(row.record, theirs)
-      if (row !== undefined && (order === 'newer' || order === 'concurrent')) sendRecord(exchange, place, version.key, row.record, out)
-      if (order === 'older' || order === 'concurrent')
-        send(out, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces([place]) })
+  /** Another peer says what it knows of some keys: sends what this peer knows more, asks where it knows less. */
+  answerVersions(now: Instant, exchange: Exchange, placed: readonly PlacedVersion[], effects: Effect[]): void {
+    const wanted: number[] = []
+    let open = placed.length
+    const finish = (out: Effect[]): void => {
+      open -= 1
+      if (open > 0 || wanted.length === 0 || !this.#isCurrent(exchange)) return
+      send(out, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces(wanted) })
     }
-    this.#parts.replica.read(now, version.key, { from: exchange.peer, done, fail: () => undefined }, effects)
+    for (const { place, version } of placed) {
+      const done = (_now: Instant, row: LocalRow | undefined, out: Effect[]): void => {
+        if (this.#mayGoOn(exchange) && answersWith(exchange, place, version, row, out)) wanted.push(place)
+        finish(out)
+      }
+      this.#parts.replica.read(now, version.key, { from: exchange.peer, done, fail: (_at, _failure, out) => finish(out) }, effects)
+    }
   }
 
   scanned(now: Instant, token: number, rows: readonly ScannedRow[], effects: Effect[]): void {
@@ -79,12 +92,14 @@ export class ExchangeRepairs implements StorageClient {
     this.#reading += rows.length - 1
     for (const { key } of rows) if (task !== undefined) this.#read(now, task, keyOfIndexRow(key), effects)
     this.pump(now, effects)
+    if (this.#reading === 0) this.#sendVersions(effects)
   }
 
   failed(now: Instant, token: number, _failure: string, effects: Effect[]): void {
     this.#scans.delete(token)
     this.#reading -= 1
     this.pump(now, effects)
+    if (this.#reading === 0) this.#sendVersions(effects)
   }
 
   loaded(): void {
@@ -98,10 +113,26 @@ export class ExchangeRepairs implements StorageClient {
   #read(now: Instant, task: Task, key: Uint8Array, effects: Effect[]): void {
     const finish = (at: Instant, row: LocalRow | undefined, out: Effect[]): void => {
       this.#reading -= 1
-      if (row !== undefined && this.#mayGoOn(task.exchange)) tell(task, key, row.record, out)
+      if (row !== undefined && this.#mayGoOn(task.exchange)) this.#tell(task, key, row.record, out)
       this.pump(at, out)
+      if (this.#reading === 0) this.#sendVersions(out)
     }
     this.#parts.replica.read(now, key, { from: undefined, done: finish, fail: (at, _failure, out) => finish(at, undefined, out) }, effects)
+  }
+
+  #tell({ exchange, place, what }: Task, key: Uint8Array, record: StoredRecord, effects: Effect[]): void {
+    if (what === 'record') return sendRecord(exchange, place, key, record, effects)
+    const versions = this.#versions.get(exchange) ?? []
+    versions.push({ key, context: record.context, dots: record.siblings.map(({ dot }) => dot) })
+    this.#versions.set(exchange, versions)
+    if (versions.length >= exchangeVersionsMax) this.#sendVersions(effects)
+  }
+
+  /** Versions travel together: when nothing more is being read, or a message is full. */
+  #sendVersions(effects: Effect[]): void {
+    for (const [exchange, versions] of this.#versions)
+      if (this.#isCurrent(exchange)) send(effects, exchange.peer, { type: 'exchange-versions', id: exchange.id, versions })
+    this.#versions.clear()
   }
 
   #mayGoOn(exchange: Exchange): boolean {
@@ -109,10 +140,11 @@ export class ExchangeRepairs implements StorageClient {
   }
 }
 
-function tell({ exchange, place, what }: Task, key: Uint8Array, record: StoredRecord, effects: Effect[]): void {
-  if (what === 'record') return sendRecord(exchange, place, key, record, effects)
-  const dots = record.siblings.map(({ dot }) => dot)
-  send(effects, exchange.peer, { type: 'exchange-version', id: exchange.id, key, context: record.context, dots })
+/** Sends what this peer knows more; true when the other knows more, too. */
+function answersWith(exchange: Exchange, place: number, version: KeyVersion, row: LocalRow | undefined, effects: Effect[]): boolean {
+  const order = row === undefined ? 'older' : compareRecords(row.record, outlineOf(version))
+  if (row !== undefined && (order === 'newer' || order === 'concurrent')) sendRecord(exchange, place, version.key, row.record, effects)
+  return order === 'older' || order === 'concurrent'
 }
 
 function sendRecord(exchange: Exchange, place: number, key: Uint8Array, record: StoredRecord, effects: Effect[]): void {
@@ -124,7 +156,7 @@ function sendRecord(exchange: Exchange, place: number, key: Uint8Array, record: 
 }
 
 /** A version as a record without values: comparing records looks at dots alone. */
-function outlineOf({ context, dots }: ExchangeVersion): StoredRecord {
+function outlineOf({ context, dots }: KeyVersion): StoredRecord {
   return { context, siblings: dots.map(dot => ({ dot, request: '' as RequestId, wallTime: 0, value: undefined })) }
 }
 

@@ -4,9 +4,10 @@ import type { PeerId } from '../core/identifiers.ts'
 import { exchangeDifferencesMax, exchangeItemsMax } from '../core/limits.ts'
 import type { Ring } from '../core/ring.ts'
 import type { Effect } from './effect.ts'
-import type { Difference } from './exchange-layout.ts'
+import { packEntries, packPlaces, type Difference } from './exchange-layout.ts'
 import type { PendingWork } from './exchange-loads.ts'
 import type { Instant } from './instant.ts'
+import type { ExchangeDifferences } from './message.ts'
 import type { SharedTrie } from './reconciliation.ts'
 
 /** Times of anti-entropy, in milliseconds. */
@@ -65,6 +66,18 @@ export function note(now: Instant, exchange: Exchange, difference: Difference): 
   exchange.differences.set(difference.place, difference)
   exchange.againAtMs = Math.min(exchange.againAtMs, now.ms + exchangeMs.again)
   return true
+}
+
+/** Differences that last, as the other side is told of them. */
+export function differencesMessage(id: number, differences: readonly Difference[]): ExchangeDifferences {
+  const seen = (found: readonly Difference[]): Uint8Array => packEntries(found.map(({ place, theirs }) => ({ place, digest: theirs })))
+  return {
+    type: 'exchange-differences',
+    id,
+    yourGaps: packPlaces(differences.flatMap(({ place, theirs }) => (theirs === 0 ? [place] : []))),
+    myGaps: seen(differences.filter(({ mine }) => mine === 0)),
+    changed: seen(differences.filter(({ mine, theirs }) => mine !== 0 && theirs !== 0))
+  }
 }
 
 /** Marks the partition of a difference as one that is being repaired. */

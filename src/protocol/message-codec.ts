@@ -53,7 +53,7 @@ const FIELDS: { readonly [Type in Message['type']]: number } = {
   'exchange-open': 18,
   'exchange-nodes': 19,
   'exchange-differences': 20,
-  'exchange-version': 21,
+  'exchange-versions': 21,
   'exchange-wanted': 22,
   'reap-ask': 23,
   'reap-agreed': 24,

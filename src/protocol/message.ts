@@ -182,21 +182,31 @@ export interface ExchangeNodes {
   readonly nodes: readonly ExchangeNode[]
 }
 
-/** Differences that were there a while ago and, at the sender, still are. */
+/** Differences that were there a while ago and, at the sender, still are. Lists are packed: `exchange-layout.ts`. */
 export interface ExchangeDifferences {
   readonly type: 'exchange-differences'
   readonly id: number
-  readonly entries: Uint8Array
+  /** Places of entries that the receiver lacks. */
+  readonly yourGaps: Uint8Array
+  /** Entries of the receiver that the sender lacks. */
+  readonly myGaps: Uint8Array
+  /** Entries of the receiver that the sender has otherwise. */
+  readonly changed: Uint8Array
 }
 
-/** What the sender knows of a key, without values: the receiver sends what it knows more, and asks where it knows less. */
-export interface ExchangeVersion {
-  readonly type: 'exchange-version'
-  readonly id: number
+/** What a peer knows of a key, without values. */
+export interface KeyVersion {
   readonly key: Uint8Array
   readonly context: CausalContext
   /** Dots of the siblings. */
   readonly dots: readonly Dot[]
+}
+
+/** What the sender knows of some keys: the receiver sends what it knows more, and asks where it knows less. */
+export interface ExchangeVersions {
+  readonly type: 'exchange-versions'
+  readonly id: number
+  readonly versions: readonly KeyVersion[]
 }
 
 /** Asks for the records at these places; they come as repairs. */
@@ -206,7 +216,7 @@ export interface ExchangeWanted {
   readonly places: Uint8Array
 }
 
-export type ExchangeMessage = ExchangeOpen | ExchangeNodes | ExchangeDifferences | ExchangeVersion | ExchangeWanted
+export type ExchangeMessage = ExchangeOpen | ExchangeNodes | ExchangeDifferences | ExchangeVersions | ExchangeWanted
 
 /** A tombstone, by the hash of its record. */
 export interface ReapEntry {

@@ -160,7 +160,7 @@ const SERVED: ReadonlySet<Message['type']> = new Set<Message['type']>([
   'exchange-open',
   'exchange-nodes',
   'exchange-differences',
-  'exchange-version',
+  'exchange-versions',
   'exchange-wanted',
   'reap-ask',
   'reap-drop'

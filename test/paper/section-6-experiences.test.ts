@@ -329,7 +329,7 @@ describe('6.4 Client-driven or Server-driven Coordination', () => {
 
 describe('6.5 Balancing background vs. foreground tasks', () => {
   const keys = Array.from({ length: 1500 }, (_, index) => `key-${index}`)
-  const background = new Set(['handoff', 'exchange-open', 'exchange-nodes', 'exchange-differences', 'exchange-version', 'exchange-wanted'])
+  const background = new Set(['handoff', 'exchange-open', 'exchange-nodes', 'exchange-differences', 'exchange-versions', 'exchange-wanted'])
 
   /** A cluster that holds much, and is about to move it. */
   function loadedCluster(): Cluster {

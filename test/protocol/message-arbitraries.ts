@@ -124,8 +124,26 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   'transfer-done': fc.record({ type: fc.constant('transfer-done'), ring: digest }),
   'exchange-open': fc.record({ type: fc.constant('exchange-open'), id, ring: digest, digest }),
   'exchange-nodes': fc.record({ type: fc.constant('exchange-nodes'), id, nodes: fc.array(trieNode, { minLength: 1, maxLength: 4 }) }),
-  'exchange-differences': fc.record({ type: fc.constant('exchange-differences'), id, entries: packed(14, 1) }),
-  'exchange-version': fc.record({ type: fc.constant('exchange-version'), id, key, context, dots: fc.array(dot, { maxLength: 3 }) }),
+  'exchange-differences': fc.record({
+    type: fc.constant('exchange-differences'),
+    id,
+    yourGaps: packed(6, 0),
+    myGaps: packed(10, 0),
+    changed: packed(10, 1)
+  }),
+  'exchange-versions': fc.record({
+    type: fc.constant('exchange-versions'),
+    id,
+    versions: fc.array(
+      fc.oneof(
+        fc.record({ key, context, dots: fc.array(dot, { maxLength: 3 }) }),
+        fc
+          .record({ key, context })
+          .map(version => ({ ...version, dots: [...version.context.vector].map(([actor, counter]) => ({ actor, counter })) }))
+      ),
+      { minLength: 1, maxLength: 4 }
+    )
+  }),
   'exchange-wanted': fc.record({ type: fc.constant('exchange-wanted'), id, places: packed(6, 1) }),
   'reap-ask': reap('reap-ask', 1),
   'reap-agreed': reap('reap-agreed', 0),

@@ -72,8 +72,21 @@ const samples: { readonly [Type in Message['type']]: Extract<Message, { readonly
       { depth: 14, prefix: 16_000, digests: new Uint8Array(0), entries: new Uint8Array(20).fill(8) }
     ]
   },
-  'exchange-differences': { type: 'exchange-differences', id: 6, entries: new Uint8Array(28).fill(9) },
-  'exchange-version': { type: 'exchange-version', id: 6, key, context, dots: [dot] },
+  'exchange-differences': {
+    type: 'exchange-differences',
+    id: 6,
+    yourGaps: new Uint8Array(12).fill(7),
+    myGaps: new Uint8Array(20).fill(8),
+    changed: new Uint8Array(10).fill(9)
+  },
+  'exchange-versions': {
+    type: 'exchange-versions',
+    id: 6,
+    versions: [
+      { key, context, dots: [dot] },
+      { key, context: { vector: new Map([[dot.actor, dot.counter]]), loose: [] }, dots: [dot] }
+    ]
+  },
   'exchange-wanted': { type: 'exchange-wanted', id: 6, places: new Uint8Array(12).fill(3) },
   'reap-ask': { type: 'reap-ask', id: 7, ring, entries: [{ key, hash: ring }] },
   'reap-agreed': { type: 'reap-agreed', id: 7, ring, entries: [{ key, hash: ring }] },

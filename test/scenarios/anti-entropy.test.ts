@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { position } from '../../src/core/position.ts'
-import { packDifferences } from '../../src/protocol/exchange-layout.ts'
+import { differencesMessage } from '../../src/protocol/exchange.ts'
 import { indexedKey, indexOperation } from '../../src/protocol/key-index.ts'
 import type { Message } from '../../src/protocol/message.ts'
 import { prefixes, rowKey } from '../../src/protocol/storage-layout.ts'
@@ -176,7 +176,7 @@ describe('anti-entropy', () => {
     for (let write = 1; cluster.time.nowMs < 200_000; write++)
       ({ context } = cluster.put(cluster.peers[write % 3] ?? ada, 'hot', `${write}`, { context, quorum: 1 }))
     expect(seen.counted.filter(name => name === 'exchange.different').length).toBeGreaterThan(0)
-    expect(seen.messages.filter(({ type }) => type === 'exchange-version' || type === 'exchange-wanted')).toEqual([])
+    expect(seen.messages.filter(({ type }) => type === 'exchange-versions' || type === 'exchange-wanted')).toEqual([])
     cluster.run(30_000)
     expect(divergences(cluster, ['hot'])).toEqual([])
   })
@@ -267,12 +267,12 @@ describe('a difference that was seen once', () => {
 
   test('is not repaired when this side has another version by now than the other side saw', () => {
     const { cluster, seen, place, id, tell } = begun()
-    tell({ type: 'exchange-differences', id, entries: packDifferences([{ place, mine: 1, theirs: 2 }]) })
-    tell({ type: 'exchange-differences', id, entries: packDifferences([{ place, mine: 0, theirs: 2 }]) })
-    tell({ type: 'exchange-differences', id, entries: packDifferences([{ place: place + 1, mine: 3, theirs: 2 }]) })
+    tell(differencesMessage(id, [{ place, mine: 1, theirs: 2 }]))
+    tell(differencesMessage(id, [{ place, mine: 0, theirs: 2 }]))
+    tell(differencesMessage(id, [{ place: place + 1, mine: 3, theirs: 2 }]))
     cluster.run(1000)
     expect(told(seen)).toEqual([])
-    tell({ type: 'exchange-differences', id, entries: packDifferences([{ place: place + 1, mine: 3, theirs: 0 }]) })
+    tell(differencesMessage(id, [{ place: place + 1, mine: 3, theirs: 0 }]))
     expect(told(seen)).toEqual(['exchange-wanted'])
   })
 })

@@ -1,8 +1,10 @@
 /** A whole exchange of two tries, through encoded messages, until it is known which records to send. */
 import { Writer } from '../../../src/core/codec.ts'
 import type { MerkleTrie } from '../../../src/core/merkle-trie.ts'
-import { packDifferences, packPlaces, type Difference } from '../../../src/protocol/exchange-layout.ts'
-import type { ExchangeNode, Message } from '../../../src/protocol/message.ts'
+import { exchangeVersionsMax } from '../../../src/core/limits.ts'
+import { differencesMessage } from '../../../src/protocol/exchange.ts'
+import { packPlaces, type Difference } from '../../../src/protocol/exchange-layout.ts'
+import type { ExchangeNode, KeyVersion, Message } from '../../../src/protocol/message.ts'
 import { readMessage, writeMessage } from '../../../src/protocol/message-codec.ts'
 import { chunksOf, SharedTrie } from '../../../src/protocol/reconciliation.ts'
 import { keyOf, partitions, recordOf } from './sample.ts'
@@ -72,17 +74,26 @@ function descend(sides: Sides, post: Post): { readonly found: readonly [Differen
 /** The second comparison, and what it leads to. */
 function tell(found: readonly [Difference[], Difference[]], keyAt: (place: number) => number, post: Post): void {
   for (const differences of found) {
-    for (const chunk of chunksOf(differences, listItemsMax))
-      post.send({ type: 'exchange-differences', id, entries: packDifferences(chunk) })
-    const lacking = differences.filter(({ theirs }) => theirs === 0)
-    for (const chunk of chunksOf(lacking, listItemsMax))
-      post.send({ type: 'exchange-wanted', id, places: packPlaces(chunk.map(({ place }) => place)) })
-    for (const { place, mine, theirs } of differences) {
-      if (mine === 0 || theirs === 0) continue
-      const key = keyAt(place)
-      const { context, siblings } = recordOf(key, 2)
-      post.send({ type: 'exchange-version', id, key: keyOf(key), context, dots: siblings.map(({ dot }) => dot) })
-      post.send({ type: 'exchange-wanted', id, places: packPlaces([place]) })
+    for (const chunk of chunksOf(differences, listItemsMax)) post.send(differencesMessage(id, chunk))
+    want(
+      differences.filter(({ theirs }) => theirs === 0),
+      post
+    )
+    const changed = differences.filter(({ mine, theirs }) => mine !== 0 && theirs !== 0)
+    for (const chunk of chunksOf(changed, exchangeVersionsMax)) {
+      const versions = chunk.map(({ place }) => versionOf(keyAt(place)))
+      post.send({ type: 'exchange-versions', id, versions })
+      want(chunk, post)
     }
   }
+}
+
+function want(differences: readonly Difference[], post: Post): void {
+  for (const chunk of chunksOf(differences, listItemsMax))
+    post.send({ type: 'exchange-wanted', id, places: packPlaces(chunk.map(({ place }) => place)) })
+}
+
+function versionOf(key: number): KeyVersion {
+  const { context, siblings } = recordOf(key, 2)
+  return { key: keyOf(key), context, dots: siblings.map(({ dot }) => dot) }
 }
