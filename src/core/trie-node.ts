@@ -189,10 +189,10 @@ function find(node: TrieNode, high: number, low: number): number {
   return -1
 }
 
-/** Leaves grow by four entries at a time: most of a large store is leaves that are half full. */
+/** Leaves grow by a quarter: most of a large store is leaves, which should not be half empty. */
 function reserve(node: TrieNode, words: number): void {
   if (node.entries.length >= words) return
-  const grown = new Uint32Array(words + 3 * wordsPerEntry)
+  const grown = new Uint32Array(words + (3 + (node.count >>> 2)) * wordsPerEntry)
   grown.set(node.entries)
   node.entries = grown
 }

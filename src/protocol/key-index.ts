@@ -166,7 +166,8 @@ export class KeyIndex {
       const isWhole = key.length > HEADER_BYTES && value.length === HASH_BYTES
       if (isWhole && this.trie.partitionOf(place) !== partition) break
       inside += 1
-      if (isWhole && changed?.has(toMapKey(place)) !== true) this.trie.load(place, value)
+      const isOld = changed !== undefined && changed.size > 0 && changed.has(toMapKey(place))
+      if (isWhole && !isOld) this.trie.load(place, value)
     }
     return inside
   }

@@ -123,6 +123,51 @@ describe('a Merkle trie', () => {
     expect(new Set(sums).size).toBe(sums.length)
   })
 
+  test('has the same sums when partitions are known by their sums alone, through changes and loads', () => {
+    const step = fc.oneof(
+      { weight: 8, arbitrary: change.map(one => ({ what: 'change' as const, one, partition: 0 })) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          what: fc.constantFrom('release' as const, 'load' as const),
+          one: change,
+          partition: fc.nat({ max: partitions - 1 })
+        })
+      }
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 600, size: 'max' }), steps => {
+        const [trie, whole] = [new MerkleTrie(partitions), new MerkleTrie(partitions)]
+        const model = new Map<string, Uint8Array>()
+        for (const next of steps) {
+          if (next.what === 'release') trie.release(next.partition)
+          else if (next.what === 'load') {
+            trie.beginLoad(next.partition)
+            for (const [at, hash] of model)
+              if (trie.partitionOf(Buffer.from(at, 'hex')) === next.partition) trie.load(Buffer.from(at, 'hex'), hash)
+            trie.endLoad(next.partition)
+          } else {
+            const { position, hash } = next.one
+            trie.replace(position, model.get(text(position)), hash)
+            apply(whole, next.one)
+            if (hash === undefined) model.delete(text(position))
+            else model.set(text(position), hash)
+          }
+        }
+        expect(trie.size).toBe(whole.size)
+        let held = 0
+        for (let partition = 0; partition < partitions; partition++) {
+          expect(plain(trie.sum(4, partition))).toEqual(plain(whole.sum(4, partition)))
+          if (!trie.isHeld(partition)) continue
+          expect(entries(trie, 4, partition)).toEqual(entries(whole, 4, partition))
+          held += trie.sum(4, partition).count
+        }
+        expect(trie.entriesHeld).toBe(held)
+      }),
+      { numRuns: 60 }
+    )
+  })
+
   test('is empty again when everything was deleted', () => {
     const trie = new MerkleTrie(partitions)
     const positions = Array.from({ length: 5000 }, (_, index) => md5(Uint8Array.of(index >> 8, index)))

@@ -110,6 +110,84 @@ describe('two tries', () => {
   })
 })
 
+/** What two sides find when the entries of `released` partitions are not in memory and `mayLoad` decides which can be brought there. */
+function reconcileReleased(
+  versions: Versions,
+  released: readonly number[],
+  mayLoad: (partition: number) => boolean
+): { readonly places: readonly number[]; readonly loaded: ReadonlySet<number>; readonly leftOut: boolean } {
+  const partitions = 16
+  const loaded = new Set<number>()
+  const whole = [0, 1].map(side =>
+    trieOf(
+      versions.map(pair => pair[side] ?? 0),
+      partitions
+    )
+  ) as [MerkleTrie, MerkleTrie]
+  const partial = [0, 1].map(side =>
+    trieOf(
+      versions.map(pair => pair[side] ?? 0),
+      partitions
+    )
+  ) as [MerkleTrie, MerkleTrie]
+  for (const trie of partial) for (const partition of released) trie.release(partition)
+  const load = (side: number, partition: number): void => {
+    const trie = partial[side] as MerkleTrie
+    if (trie.isHeld(partition) || !mayLoad(partition)) return
+    loaded.add(partition)
+    trie.beginLoad(partition)
+    ;(whole[side] as MerkleTrie).visit(4, partition, (...words) => {
+      const bytes = new Uint8Array(16)
+      for (const [index, word] of words.entries()) new DataView(bytes.buffer).setUint32(index * 4, word)
+      trie.load(bytes.subarray(0, 8), bytes.subarray(8))
+      return true
+    })
+    trie.endLoad(partition)
+  }
+  const all = Array.from({ length: partitions }, (_, partition) => partition)
+  const sides = partial.map(trie => new SharedTrie(trie, all, id)) as [SharedTrie, SharedTrie]
+  const found: Difference[] = []
+  let nodes: readonly ExchangeNode[] = sides[0].digest() === sides[1].digest() ? [] : [sides[1].root()]
+  for (let turn: 0 | 1 = 0; nodes.length > 0; turn = turn === 0 ? 1 : 0) {
+    const side = sides[turn]
+    nodes = side.groups(nodes).flatMap(group => {
+      for (const partition of group.partitions) load(turn, partition)
+      return side.compare(group.nodes, difference => found.push(difference) > 0)
+    })
+  }
+  const places = found.map(({ place }) => place).sort((a, b) => a - b)
+  return { places, loaded, leftOut: sides.some(({ leftOut }) => leftOut) }
+}
+
+describe('tries whose partitions are known by their sums', () => {
+  const released = fc.uniqueArray(fc.nat({ max: 15 }))
+
+  test('find what tries in memory find, once those that they ask for are loaded, and ask for no partition that is equal', () => {
+    fc.assert(
+      fc.property(versions, released, (pairs, partitions) => {
+        const { places, loaded, leftOut } = reconcileReleased(pairs, partitions, () => true)
+        const differing = pairs.flatMap(([mine, theirs], index) => (mine === theirs ? [] : [placeOf(index)])).sort((a, b) => a - b)
+        expect(places).toEqual(differing)
+        expect(leftOut).toBe(false)
+        for (const partition of loaded) expect(differing.some(place => Math.floor(place / 2 ** 44) === partition)).toBe(true)
+      }),
+      { numRuns: 40 }
+    )
+  })
+
+  test('leave out what cannot be loaded, say so, and tell no difference that there is not', () => {
+    fc.assert(
+      fc.property(versions, released, fc.nat({ max: 15 }), (pairs, partitions, missing) => {
+        const { places, leftOut } = reconcileReleased(pairs, partitions, partition => partition !== missing)
+        const differing = pairs.flatMap(([mine, theirs], index) => (mine === theirs ? [] : [placeOf(index)]))
+        for (const place of places) expect(differing).toContain(place)
+        if (places.length < differing.length) expect(leftOut).toBe(true)
+      }),
+      { numRuns: 40 }
+    )
+  })
+})
+
 describe('packed lists', () => {
   test('are read back as they were written', () => {
     const word = fc.nat({ max: 0xffff_ffff })

@@ -63,7 +63,11 @@ async function printOne(how: string, storage: Storage): Promise<void> {
   )
   const rest: Effect[] = []
   index.sums.rest(rest)
-  for (const effect of rest) if (effect.kind === 'write') await storage.write(effect.batch)
+  for (let effect = rest.shift(); effect !== undefined; effect = rest.shift()) {
+    if (effect.kind !== 'write') continue
+    await storage.write(effect.batch)
+    tokens.release(effect.token).written(now, effect.token, rest)
+  }
 }
 
 async function printValues(storage: Storage): Promise<void> {
