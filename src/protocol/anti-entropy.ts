@@ -187,6 +187,7 @@ export class AntiEntropy {
       items: 0,
       recordBytes: 0,
       isCut: false,
+      hasTold: false,
       repaired: new Map(),
       pending: [],
       pinned: new Set()
@@ -242,7 +243,7 @@ export class AntiEntropy {
     exchange.differences.clear()
     exchange.againAtMs = Number.POSITIVE_INFINITY
     exchange.endsAtMs = now.ms + exchangeMs.silence
-    for (const { place } of lasting) touch(exchange, place, effects)
+    exchange.hasTold ||= lasting.length > 0
     for (const chunk of chunksOf(lasting, listItemsMax)) send(effects, exchange.peer, differencesMessage(exchange.id, chunk))
   }
 
@@ -273,6 +274,7 @@ export class AntiEntropy {
   #answerWanted(now: Instant, exchange: Exchange, { places }: ExchangeWanted, effects: Effect[]): void {
     for (const place of unpackPlaces(places)) {
       spendOn(exchange, place)
+      touch(exchange, place, effects)
       this.#repairs.add(exchange, place, 'record')
     }
     this.#repairs.pump(now, effects)
@@ -280,7 +282,10 @@ export class AntiEntropy {
 
   #answerVersions(now: Instant, exchange: Exchange, { versions }: ExchangeVersions, effects: Effect[]): void {
     const placed = versions.map(version => ({ place: placeOf(version.key), version }))
-    for (const { place } of placed) spendOn(exchange, place)
+    for (const { place } of placed) {
+      spendOn(exchange, place)
+      touch(exchange, place, effects)
+    }
     this.#repairs.answerVersions(now, exchange, placed, effects)
   }
 
@@ -294,7 +299,7 @@ export class AntiEntropy {
     const { peer, repaired } = exchange
     for (const [partition, records] of repaired)
       effects.push({ kind: 'report', event: { type: 'exchange-finished', peer, partition, repaired: records } })
-    if (repaired.size === 0 && !exchange.isCut) return
+    if (repaired.size === 0 && !exchange.isCut && !exchange.hasTold) return
     this.#unfinished = peer
     this.#roundAtMs = Math.min(this.#roundAtMs, now.ms + exchangeMs.soon)
   }

@@ -48,7 +48,9 @@ export interface Exchange {
   recordBytes: number
   /** True when there was more than one exchange looks at, or has room for. */
   isCut: boolean
-  /** Records sent, by partition that was found different. */
+  /** True once the other side was told of differences that last here; whether they last there, too, only it knows. */
+  hasTold: boolean
+  /** Records sent, by partition in which both sides found a difference that lasts. */
   readonly repaired: Map<number, number>
   /** What waits for partitions to be in memory, in order. */
   readonly pending: PendingWork[]
