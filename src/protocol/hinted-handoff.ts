@@ -162,6 +162,12 @@ export class HintedHandoff {
     this.#pause(now, peer, Math.min(deliveryWaitMs.refused * 2 ** refusals, deliveryWaitMs.pause))
   }
 
+  /** Nothing waits for that peer any more; it may never come back. */
+  #forgetPauses(peer: PeerId): void {
+    this.#pausedUntilMs.delete(peer)
+    this.#refusals.delete(peer)
+  }
+
   /** A delivery did not even leave: it is tried again soon. */
   unsent(now: Instant, message: Handoff): void {
     const delivery = this.#deliveries.get(message.id)
@@ -189,6 +195,7 @@ export class HintedHandoff {
         this.#finish(delivery)
         this.#pause(now, due.target)
       }
+      if (!this.#book.has(due.target)) this.#forgetPauses(due.target)
     }
     this.pump(now, effects)
   }
