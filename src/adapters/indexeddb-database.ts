@@ -1,8 +1,8 @@
 /**
  * One connection to the database of a storage, and the few transactions that the storage needs.
  *
- * Rows lie in `rows` by their binary key, with a checksum; `meta` holds the accounted bytes, the epoch of the current opener and rows that
- * were found damaged. A transaction commits by itself as soon as it has nothing to do, so nothing but its own requests is awaited
+ * Rows lie in `rows` by their binary key, with a checksum; `meta` holds the accounted bytes, the epoch of the current opener, whether it is open,
+ * and rows that were found damaged. A transaction commits by itself as soon as it has nothing to do, so nothing but its own requests is awaited
  * inside one. The version of the database is the format of its contents.
  */
 import { openDB, unwrap, type DBSchema, type IDBPDatabase, type IDBPObjectStore, type OpenDBCallbacks } from 'idb'
@@ -51,11 +51,15 @@ export class IndexedDbDatabase {
   /** Accounted bytes when the connection was made. */
   readonly total: number
 
-  private constructor(connection: Connection, location: string, epoch: number, total: number) {
+  /** True when the last opener did not end in good order. */
+  readonly wasLeftOpen: boolean
+
+  private constructor(connection: Connection, location: string, { epoch, total, wasLeftOpen }: Entered) {
     this.#connection = connection
     this.#location = location
     this.epoch = epoch
     this.total = total
+    this.wasLeftOpen = wasLeftOpen
   }
 
   /** Opens the database, or creates it for a new opener. */
@@ -66,13 +70,20 @@ export class IndexedDbDatabase {
     })
     try {
       if (!connection.objectStoreNames.contains('rows') || !connection.objectStoreNames.contains('meta')) throw foreignError(options.name)
-      const [epoch, total] = await enter(connection, options)
-      database = new IndexedDbDatabase(connection, options.name, epoch, total)
+      database = new IndexedDbDatabase(connection, options.name, await enter(connection, options))
       return database
     } catch (error) {
       connection.close()
       throw error
     }
+  }
+
+  /** Notes that the opener ended in good order, unless a later one has taken over. */
+  async leave(): Promise<void> {
+    const transaction = this.#connection.transaction('meta', 'readwrite', { durability: 'relaxed' })
+    unwatched(transaction.done)
+    if ((await transaction.store.get('open')) === this.epoch) await transaction.store.delete('open')
+    await transaction.done
   }
 
   close(): void {
@@ -213,8 +224,15 @@ async function withTimeout(opening: Promise<Connection>, location: string): Prom
   return Promise.race([opening, timeout]).finally(() => clearTimeout(timer))
 }
 
+/** What a connection finds when it is made. */
+interface Entered {
+  readonly epoch: number
+  readonly total: number
+  readonly wasLeftOpen: boolean
+}
+
 /** A new opener takes the next epoch; one that comes back must find its own. */
-async function enter(connection: Connection, options: DatabaseOptions): Promise<[epoch: number, total: number]> {
+async function enter(connection: Connection, options: DatabaseOptions): Promise<Entered> {
   try {
     return await enterWith(connection, options, true)
   } catch (error) {
@@ -224,21 +242,18 @@ async function enter(connection: Connection, options: DatabaseOptions): Promise<
 }
 
 /** Where there is no room for the next epoch, a new opener shares that of the last one: then the lock alone keeps others out. */
-async function enterWith(
-  connection: Connection,
-  { name, epoch: own }: DatabaseOptions,
-  takesNext: boolean
-): Promise<[epoch: number, total: number]> {
+async function enterWith(connection: Connection, { name, epoch: own }: DatabaseOptions, hasRoom: boolean): Promise<Entered> {
   const transaction = connection.transaction('meta', 'readwrite', { durability: 'strict' })
   unwatched(transaction.done)
   const meta = transaction.store
-  const [stored, total] = (await Promise.all([meta.get('epoch'), meta.get('total')])) as [number | undefined, number | undefined]
-  const epoch = own ?? (stored ?? 0) + (takesNext ? 1 : 0)
-  if (own === undefined && takesNext) await meta.put(epoch, 'epoch')
+  const [stored, total, open] = await Promise.all([meta.get('epoch'), meta.get('total'), meta.get('open')])
+  const last = typeof stored === 'number' ? stored : undefined
+  const epoch = own ?? (last ?? 0) + (hasRoom ? 1 : 0)
+  if (own === undefined && hasRoom) await Promise.all([meta.put(epoch, 'epoch'), meta.put(epoch, 'open')])
   await transaction.done
-  if (own !== undefined && stored === undefined) throw evictedError(name)
-  if (own !== undefined && stored !== own) throw lockedError(name, 'another tab has taken it over')
-  return [epoch, total ?? (await countedBytes(connection))]
+  if (own !== undefined && last === undefined) throw evictedError(name)
+  if (own !== undefined && last !== own) throw lockedError(name, 'another tab has taken it over')
+  return { epoch, total: typeof total === 'number' ? total : await countedBytes(connection), wasLeftOpen: open !== undefined }
 }
 
 /** Bytes of all rows. The number was left out by a commit that had no room for it, or there are no rows yet. */

@@ -17,6 +17,7 @@ import type { ScanRange, Storage, StorageOperation, StorageRow, StorageStatus } 
 import { CommitPlan, refuseBeyond } from './commit-plan.ts'
 import { GroupCommit, type Batch } from './group-commit.ts'
 import { assertIndexedDb, IndexedDbDatabase, type StoredRow } from './indexeddb-database.ts'
+import { beginNewLog } from './indexeddb-log.ts'
 import { damagedError, indexedDbError, isConnectionLost, isQuotaExceeded } from './indexeddb-error.ts'
 import { keyText, prefixEnd } from './key-text.ts'
 import { Lifecycle } from './lifecycle.ts'
@@ -77,7 +78,9 @@ class IndexedDbStorage implements Storage {
       this.#releaseLock = await holdWebLock(this.#location, this.#location, this.#lockWaitMs)
       try {
         this.#epoch = undefined
-        await this.#connected()
+        const { wasLeftOpen } = await this.#connected()
+        // Without it the storage is as good as without this precaution, e.g. because there is no room.
+        if (wasLeftOpen) void beginNewLog().catch(() => undefined)
       } catch (error) {
         this.#releaseLock()
         throw indexedDbError(error, 'open', this.#location)
@@ -91,6 +94,8 @@ class IndexedDbStorage implements Storage {
       await this.#commits.drained()
       await this.#reads.drained()
       await this.#connecting?.catch(() => undefined)
+      // It counts as not in good order then, which does no harm.
+      await this.#database?.leave().catch(() => undefined)
       this.#disconnect()
       this.#damaged.clear()
       this.#releaseLock?.()
