@@ -42,8 +42,9 @@ export type FaultKind = (typeof faultKinds)[number]
 /** Kinds that take what was acknowledged. All of them hit the same peer of a run, whose clients ask for two copies at least. */
 export const damagingKinds: readonly FaultKind[] = ['disk-loss', 'disk-rollback', 'torn-write', 'bit-flip', 'vanish']
 
-/** What faults must have brought about in a run of many seeds: a member declared gone while it was absent, a stranger refused. */
-export const consequences = ['evicted', 'refused'] as const
+/** What faults must have brought about in a run of many seeds: a member declared gone while it was absent, a stranger refused, a
+ * deleted key forgotten. */
+export const consequences = ['evicted', 'refused', 'reaped'] as const
 
 /** Faults that any message may meet, by rates that the seed draws; the schedule has no entries for them. */
 export const messageFaults = ['lost', 'repeated', 'late'] as const

@@ -1,4 +1,5 @@
 /** What a seed decides about a run before it begins: the cluster, its network and disks, the clients, and which faults may happen. */
+import { tombstoneGraceMsDefault } from '../core/limits.ts'
 import type { Prng } from '../core/prng.ts'
 import { damagingKinds, faultKinds, messageFaults, type FaultKind, type FaultProfile, type MessageFault } from './fault-kinds.ts'
 import { calmKinds } from './conduct-checks.ts'
@@ -27,6 +28,8 @@ export interface RunProfile {
   readonly peers: number
   readonly replicas: number
   readonly evictAfterMs: number
+  /** Short in some runs, whose faults are all shorter: then deletes must be reaped, and nothing comes back. */
+  readonly tombstoneGraceMs: number
   readonly network: Partial<NetworkQuality>
   readonly workload: WorkloadProfile
   readonly kinds: readonly FaultKind[]
@@ -42,6 +45,29 @@ export interface RunProfile {
   peer(index: number): PeerProfile
 }
 
+/** Grace of tombstones in runs that reap them, and the longest pause of their clients, so that they last longer than that. */
+const reapingGraceMs = 90_000
+const reapingThinkMs = 4000
+
+/** Faults that end long before the grace does, and leave clocks as they are: more is not promised. */
+const shorterThanGrace: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'partition-halves',
+  'partition-one',
+  'partition-bridge',
+  'one-way',
+  'flapping',
+  'reset',
+  'clog',
+  'crash',
+  'crash-mid-step',
+  'crash-loop',
+  'slow-disk',
+  'disk-error-once',
+  'join',
+  'leave',
+  'mixed-configuration'
+])
+
 /** Draws a run; what `input` names is not drawn. */
 export function drawRun(random: Prng, input: RunInput): RunProfile {
   const replicas = random.below(4) === 0 ? 1 + random.below(5) : 3
@@ -50,23 +76,25 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
   const healing = drawHealing(random.fork('healing'))
   const isCalm = random.fork('calm').below(10) === 0
   const drawn = input.faults ?? drawKinds(random.fork('kinds'), isCalm ? drawCalmKinds(random.fork('calm kinds')) : faultKinds)
-  const kinds = usableKinds(curable(healing, drawn), replicas, peers)
+  const reaps = !isCalm && healing === 'everything' && random.fork('reaping').below(6) === 0
+  const kinds = usableKinds(curable(healing, drawn), replicas, peers).filter(kind => !reaps || shorterThanGrace.has(kind))
   // Where a disk takes damage, every write is on two, and every peer stores.
   const takesDamage = kinds.some(kind => damagingKinds.includes(kind))
   const workload = drawWorkload(random.fork('workload'), input.operations ?? 200, replicas, takesDamage)
   const rates = random.fork('rates')
   const members = random.fork('members')
-  const evictAfterMs = members.below(2) === 0 ? 600_000 : 20_000 + members.below(60_000)
+  const evictAfterMs = members.below(2) === 0 || reaps ? 600_000 : 20_000 + members.below(60_000)
   // Absent members are found out after a minute or two: clients that act slowly are still there then.
   const isPatient = evictAfterMs < 600_000 && members.below(3) === 0 && kinds.some(kind => kind === 'absence' || kind === 'vanish')
   const profiles = random.fork('profiles')
-  const peerDraw = { isMixed: profiles.below(2) === 0, hasSkew: profiles.below(2) === 0, takesDamage }
+  const peerDraw = { isMixed: profiles.below(2) === 0, hasSkew: profiles.below(2) === 0 && !reaps, takesDamage }
   return {
     peers,
     replicas,
     evictAfterMs,
+    tombstoneGraceMs: reaps ? reapingGraceMs : tombstoneGraceMsDefault,
     network: isCalm ? calmNetwork(random.fork('network')) : withOnly(drawNetwork(random.fork('network')), input.only),
-    workload: { ...workload, thinkMs: isPatient ? workload.thinkMs * 8 : workload.thinkMs },
+    workload: { ...workload, thinkMs: reaps ? reapingThinkMs : isPatient ? workload.thinkMs * 8 : workload.thinkMs },
     kinds,
     healing,
     isCalm: isCalm && kinds.every(kind => calmKinds.includes(kind)),

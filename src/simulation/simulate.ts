@@ -6,7 +6,9 @@
  * all owners equal; in some runs hints alone, or hints and reads (`healing.ts`).
  */
 import { prng } from '../core/prng.ts'
+import { isDeleted, type StoredRecord } from '../core/record.ts'
 import type { PeerId } from '../core/identifiers.ts'
+import { tombstoneGraceMsDefault } from '../core/limits.ts'
 import { CausalHistory } from './causal-history.ts'
 import { Cluster } from './cluster.ts'
 import { ConductChecks } from './conduct-checks.ts'
@@ -64,6 +66,8 @@ const restWithinMs = 300_000
 /** Virtual time within which hints and anti-entropy alone must have made all owners equal, and how often that is looked at. */
 const equalWithinMs = 300_000
 const lookEveryMs = 1000
+/** Graces within which deletes must be reaped. */
+const reapingPatience = 4
 const problemsMax = 20
 
 /** Runs one simulation. Never throws: what breaks is a problem of the result. */
@@ -85,6 +89,7 @@ class Simulation {
   readonly #workload: Workload
   readonly #faults: Faults
   readonly #evicted = new Set<string>()
+  #reaped = 0
   readonly #problems: string[] = []
 
   constructor(options: SimulationOptions) {
@@ -122,6 +127,7 @@ class Simulation {
     for (const divergence of divergences(cluster, this.#workload.keys)) this.#problems.push(divergence)
     for (const wrong of wrongSums(cluster)) this.#problems.push(wrong)
     if (this.#problems.length > 0) return
+    this.#awaitReaping()
     this.#problems.push(...quietProblems(cluster))
     this.#checkFinalState()
   }
@@ -133,6 +139,19 @@ class Simulation {
       if (this.#profile.healing === 'reads') this.#readAll()
       cluster.run(lookEveryMs)
     }
+  }
+
+  /** Where the grace is short, nothing of a deleted key must be left some time after it. */
+  #awaitReaping(): void {
+    const { tombstoneGraceMs } = this.#profile
+    if (tombstoneGraceMs === tombstoneGraceMsDefault) return
+    const left = (): readonly string[] =>
+      this.#workload.keys.filter(key => {
+        const record = agreedRecord(this.#cluster, key)
+        return record !== undefined && isDeleted(record)
+      })
+    if (!this.#cluster.runUntil(() => left().length === 0, tombstoneGraceMs * reapingPatience))
+      this.#problems.push(`the deletes of ${left().join()} are not reaped`)
   }
 
   /** Reads every key from all its owners. */
@@ -150,8 +169,18 @@ class Simulation {
 
   #createCluster(): Cluster {
     const { seed, trace = false } = this.#options
-    const { peers, replicas, evictAfterMs, network, peer } = this.#profile
-    const cluster = new Cluster({ seed: `cluster ${seed}`, peers, replicas, trace, network, evictAfterMs, profile: peer, comesUp: false })
+    const { peers, replicas, evictAfterMs, tombstoneGraceMs, network, peer } = this.#profile
+    const cluster = new Cluster({
+      seed: `cluster ${seed}`,
+      peers,
+      replicas,
+      trace,
+      network,
+      evictAfterMs,
+      tombstoneGraceMs,
+      profile: peer,
+      comesUp: false
+    })
     cluster.withholds = effect => isWithheld(this.#profile.healing, effect)
     cluster.observer = {
       sent: (from, to, message) => {
@@ -161,7 +190,7 @@ class Simulation {
       },
       reported: (peer, event) => {
         this.#conduct.reported(peer, event)
-        if (event.type === 'tombstone-reaped') this.#checks.reaped(event.record)
+        if (event.type === 'tombstone-reaped') this.#noteReaped(event.record)
         if (event.type === 'key-changed') this.#checks.sawRecord(event.key, event.record)
         if (event.type === 'members-changed') this.#noteEvicted(peer, event.peers)
       },
@@ -171,6 +200,11 @@ class Simulation {
       broke: (peer, error) => this.#problems.push(`${peer} broke: ${error instanceof Error ? error.message : 'unknown'}`)
     }
     return cluster
+  }
+
+  #noteReaped(record: StoredRecord): void {
+    this.#reaped += 1
+    this.#checks.reaped(record)
   }
 
   #noteEvicted(seer: PeerId, peers: readonly PeerId[]): void {
@@ -214,7 +248,8 @@ class Simulation {
           repeated: statistics.repeated,
           late: statistics.late,
           evicted: this.#evicted.size,
-          refused: statistics.refused
+          refused: statistics.refused,
+          reaped: this.#reaped
         },
         outcomes: this.#workload.statistics,
         events: this.#cluster.time.happened,
