@@ -6,7 +6,10 @@ import { shoppingCart } from './shopping-cart.ts'
 import { siblingsWithDots, siblingsWithVector } from './sibling-explosion.ts'
 import { shareOf, versionDivergence } from './version-divergence.ts'
 
-describe("Jepsen's one-key set", () => {
+/** Virtual time costs little, but on a busy machine it takes its time. */
+const timeout = 120_000
+
+describe("Jepsen's one-key set", { timeout }, () => {
   test.each([
     { quorum: 1, partition: false },
     { quorum: 1, partition: true },
@@ -29,7 +32,7 @@ describe("Jepsen's one-key set", () => {
   })
 })
 
-describe('joins and leaves under causal read-modify-write load', () => {
+describe('joins and leaves under causal read-modify-write load', { timeout }, () => {
   test.each([
     { rounds: 1, calmMs: 20_000, clients: 40 },
     { rounds: 10, calmMs: 300, clients: 40 }
@@ -41,7 +44,7 @@ describe('joins and leaves under causal read-modify-write load', () => {
   })
 })
 
-describe('two clients that write in turn', () => {
+describe('two clients that write in turn', { timeout }, () => {
   test('leave exactly two siblings after 100 writes, through one peer and through two', () => {
     expect(siblingsWithDots(100, 'one peer')).toBe(2)
     expect(siblingsWithDots(100, 'two peers')).toBe(2)
@@ -52,7 +55,7 @@ describe('two clients that write in turn', () => {
   })
 })
 
-describe('the shopping cart', () => {
+describe('the shopping cart', { timeout }, () => {
   test.each([{ quorum: 1 }, { quorum: 2 }])(
     'loses no added item through partitions, and removed ones resurface, R = W = $quorum',
     setting => {
@@ -65,7 +68,7 @@ describe('the shopping cart', () => {
   )
 })
 
-describe('versions that a request sees', () => {
+describe('versions that a request sees', { timeout }, () => {
   const people = { people: 60, requests: 40 }
 
   test('are one where nobody else writes and nothing fails', () => {
