@@ -15,6 +15,7 @@ import type { ProtocolEvent } from '../protocol/effect.ts'
 import type { Message } from '../protocol/message.ts'
 import { partitionOfKey } from '../protocol/routing.ts'
 import type { Cluster } from './cluster.ts'
+import { parseHintKey, prefixes } from '../protocol/storage-layout.ts'
 import type { AskedCall, GetAnswer, PutAnswer } from './client-call.ts'
 import { damagingKinds, type FaultKind } from './fault-kinds.ts'
 
@@ -53,8 +54,17 @@ export class ConductChecks {
 
   /** A peer sends a message. */
   sent(from: PeerId, to: PeerId, message: Message): void {
+    if (message.type === 'transfer-done') this.#gave(from, to)
     if (message.type !== 'repair' || !this.#isSteady(from) || this.#ownersSeenBy(from, message.key).includes(to)) return
     this.#found(`${from} repairs a key at ${to}, which does not own it`)
+  }
+
+  /** A peer says that another has got everything from it. */
+  #gave(from: PeerId, to: PeerId): void {
+    if (this.#run.kinds.some(kind => damagingKinds.includes(kind))) return
+    const hints = this.#cluster.peer(from).storage.rows(prefixes.hint)
+    if (hints.some(({ key }) => parseHintKey(key)?.target === to))
+      this.#found(`${from} tells ${to} that it has everything, and holds hints for it`)
   }
 
   /** A peer reports an event. */

@@ -21,6 +21,7 @@ const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/though nothing had failed/, 'repair where nothing failed'],
   [/the owners of .* differ/, 'owners differ'],
   [/is no owner of .* and holds it/, 'copy at a non-owner'],
+  [/tells .* that it has everything/, 'told complete too early'],
   [/hints/, 'hints left'],
   [/views of the members/, 'views differ'],
   [/rings/, 'rings differ'],
