@@ -13,6 +13,10 @@ export function divergences(cluster: Cluster, keys: Iterable<string>): readonly 
   const found = [...viewDivergences(cluster)]
   for (const { peer } of cluster.running())
     if (cluster.hintCount(peer) > 0) found.push(`${peer} still holds ${cluster.hintCount(peer)} hints`)
+  for (const { peer, storage } of cluster.running()) {
+    const damaged = storage.damagedKeys(new Uint8Array(0)).length
+    if (damaged > 0) found.push(`${peer} still has ${damaged} damaged rows`)
+  }
   for (const key of keys) found.push(...keyDivergences(cluster, key))
   return found
 }

@@ -1,5 +1,6 @@
 /** Names the checker that a problem came from, by the form of its text. */
 const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/STALE:/, 'acknowledged write not read from who has it'],
   [/LOST:/, 'acknowledged write lost'],
   [/false sibling/, 'false sibling'],
   [/minted twice, for/, 'dot minted twice'],
@@ -15,6 +16,7 @@ const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/found no quorum of/, 'no quorum though enough were there'],
   [/went back to an older record/, 'view goes back'],
   [/two things of itself under version/, 'one version says two things'],
+  [/damaged rows/, 'damaged rows left'],
   [/still counts on/, 'gone member not evicted'],
   [/the members take it for/, 'members take it for another status'],
   [/has joined, and lacks/, 'joined and incomplete'],
