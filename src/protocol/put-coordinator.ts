@@ -277,9 +277,15 @@ export class PutCoordinator {
         coordination.siblings = maximalSiblings(record).length
         return [this.#ownAnswer(coordination, 'ok'), ...own.map(target => hintStored(target, put.key))]
       },
-      refused: (now, reason, effects) => this.#settle(now, coordination, reason, effects),
-      fail: (now, failure, effects) => this.#settle(now, coordination, failure, effects)
+      refused: (now, reason, effects) => this.#failed(now, coordination, reason, effects),
+      fail: (now, failure, effects) => this.#failed(now, coordination, failure, effects)
     }
+  }
+
+  /** Nothing was written here. */
+  #failed(now: Instant, coordination: Coordination, status: PutStatus, effects: Effect[]): void {
+    this.#settle(now, coordination, status, effects)
+    this.#end(coordination)
   }
 
   #ownAnswer(coordination: Coordination, status: 'ok'): Effect {
@@ -353,7 +359,12 @@ export class PutCoordinator {
       if (orphans.length > 0) this.#keepHints(now, coordination, orphans, effects)
     }
     this.#settle(now, coordination, 'quorum', effects)
-    this.#end(coordination)
+    if (!this.#isBeingWritten(coordination)) this.#end(coordination)
+  }
+
+  /** True while the copy here is on its way to the disk. It goes on to the others from there, also when nobody waits for it any more. */
+  #isBeingWritten({ tally }: Coordination): boolean {
+    return tally.pending.includes(this.#parts.routing.self)
   }
 
   #settle(now: Instant, coordination: Coordination, status: PutStatus, effects: Effect[]): void {
@@ -364,6 +375,6 @@ export class PutCoordinator {
     const result = { status, dot, acknowledged: tally.acknowledged, hinted, siblings, n: owners.length }
     if (status === 'ok') this.#remember(coordination.put.request, result)
     for (const done of coordination.done.splice(0)) done(now, result, effects)
-    if (dot === undefined) this.#end(coordination)
+    if (dot === undefined && !this.#isBeingWritten(coordination)) this.#end(coordination)
   }
 }

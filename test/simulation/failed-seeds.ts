@@ -28,5 +28,6 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     seed: 1275,
     operations: 200,
     found: 'an exchange counted a write under way as a difference to repair before the other side had said so'
-  }
+  },
+  { seed: 1290, operations: 300, found: 'a write that became durable after its caller had given up stayed where it was, without a hint' }
 ]
