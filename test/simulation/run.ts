@@ -22,7 +22,7 @@ const operations = 300
 const seedsPerCheck = 100
 /** Failures after which the rest is not looked at: these say enough. */
 const failuresMax = 5
-const shrinkRunsMax = 300
+const shrinkRunsMax = 800
 const progressEveryMs = 10_000
 const outcomesExpected = ['put ok', 'get ok', 'put quorum', 'put crashed', 'put full', 'put failed', 'get quorum', 'get crashed']
 /** Of all calls, those that must succeed however bad the weather is. */

@@ -16,7 +16,7 @@ import type { Terminal } from '../terminal.ts'
 
 /** Failures after which a range ends: the first few say what there is to say. */
 const failuresMax = 5
-const shrinkRunsMax = 400
+const shrinkRunsMax = 800
 const progressEveryMs = 2000
 
 export const simulateCommand: Command = {

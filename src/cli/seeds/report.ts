@@ -50,7 +50,8 @@ export function totalsText(totals: SimulationTotals, failures: number, elapsedMs
   const head = pairs([
     ['seeds', `${seeds}, of which ${failures} failed`],
     ['speed', speed(totals, elapsedMs)],
-    ['simulated', `${hours(virtualMs)} in ${(elapsedMs / 1000).toFixed(1)} s; ${messages} messages, ${events} events`]
+    ['simulated', `${hours(virtualMs)} in ${(elapsedMs / 1000).toFixed(1)} s; ${messages} messages, ${events} events`],
+    ['shown twice', `${totals.repeatedShown} values beside a newer one, because their request was coordinated twice`]
   ])
   const counts = (title: string, of: Readonly<Record<string, number>>): string => {
     const rows = Object.entries(of).filter(([, count]) => seeds > 1 || count > 0)
