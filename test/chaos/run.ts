@@ -26,7 +26,7 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     peers: { type: 'string', default: '7' },
     tabs: { type: 'string', default: '3' },
-    clients: { type: 'string', default: '160' },
+    clients: { type: 'string', default: '220' },
     keep: { type: 'boolean', default: false }
   }
 })
