@@ -9,6 +9,7 @@ import { toHex } from '../core/bytes.ts'
 import { covers } from '../core/causal-context.ts'
 import type { Dot } from '../core/dot.ts'
 import type { PeerId } from '../core/identifiers.ts'
+import { wallTimeMs } from '../core/hybrid-clock.ts'
 import { compareMembers, memberContentHash, type MemberRecord } from '../core/member-record.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { ProtocolEvent } from '../protocol/effect.ts'
@@ -32,6 +33,8 @@ const forgetful: ReadonlySet<FaultKind> = new Set<FaultKind>([...damagingKinds, 
 
 export interface CalmRun {
   readonly isCalm: boolean
+  /** Age at which deletes are forgotten. @default not checked */
+  readonly tombstoneGraceMs?: number
   readonly kinds: readonly FaultKind[]
 }
 
@@ -70,6 +73,7 @@ export class ConductChecks {
   /** A peer reports an event. */
   reported(peer: PeerId, event: ProtocolEvent): void {
     if (event.type === 'ring-changed') this.#ringChangedMs.set(peer, this.#cluster.time.nowMs)
+    else if (event.type === 'tombstone-reaped') this.#forgot(peer, event.record)
     else if (event.type === 'exchange-started') this.#exchanged(peer, event.peer)
     else if (event.type === 'members-changed') {
       for (const member of event.peers) this.#learnt(peer, member)
@@ -166,6 +170,15 @@ export class ConductChecks {
   #holds(peer: PeerId, key: string, dot: Dot): boolean {
     const copy = this.#cluster.copy(peer, key)
     return copy !== undefined && covers(copy.context, dot)
+  }
+
+  /** Only deletes are forgotten, and only after the grace. */
+  #forgot(peer: PeerId, { siblings }: StoredRecord): void {
+    const { kinds, tombstoneGraceMs } = this.#run
+    if (siblings.some(({ value }) => value !== undefined)) this.#found(`${peer} forgot a value as if it were a delete`)
+    const ageMs = this.#cluster.peer(peer).clock.now().wallMs - wallTimeMs(Math.max(...siblings.map(({ wallTime }) => wallTime)))
+    const isOld = tombstoneGraceMs === undefined || ageMs >= tombstoneGraceMs
+    if (!isOld && kinds.every(kind => !kind.startsWith('clock-'))) this.#found(`${peer} forgot a delete after ${ageMs} ms`)
   }
 
   #exchanged(peer: PeerId, other: PeerId): void {

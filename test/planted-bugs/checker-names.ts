@@ -20,6 +20,7 @@ const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/are not reaped/, 'deletes not reaped'],
   [/remembers more than|keeps more than/, 'past a bound'],
   [/damaged rows/, 'damaged rows left'],
+  [/forgot a (value|delete)/, 'delete forgotten wrongly'],
   [/still counts on/, 'gone member not evicted'],
   [/the members take it for/, 'members take it for another status'],
   [/has joined, and lacks/, 'joined and incomplete'],

@@ -502,32 +502,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'return atMs <= now.wallMs'
   },
   {
-    name: 'reaped-without-all-owners',
-    breaks: 'a delete is forgotten though not all owners said that they hold it',
-    file: 'protocol/tombstone-reaper.ts',
-    find: 'filter(([, { open }]) => open.size === 0)',
-    replace: 'filter(([, { open }]) => open.size >= 0)'
-  },
-  {
-    name: 'reaped-though-changed',
-    breaks: 'an owner forgets another delete than the one that all owners hold',
-    file: 'protocol/tombstone-reaper.ts',
-    find: 'if (recordHash(row.record) !== hash || hints.holds(key)) return',
-    replace: "if (hash === '' || hints.holds(key)) return"
-  },
-  {
     name: 'reaped-value',
     breaks: 'a record that still holds a value is taken for a delete',
     file: 'core/record.ts',
     find: 'return record.siblings.length > 0 && record.siblings.every(sibling => sibling.value === undefined)',
     replace: 'return record.siblings.length > 0 && record.siblings.some(sibling => sibling.value === undefined)'
-  },
-  {
-    name: 'reaped-and-not-remembered',
-    breaks: 'what was forgotten is taken back from the next owner, which is about to forget it',
-    file: 'protocol/tombstone-reaper.ts',
-    find: 'graveyard.bury(now, key, row.record)',
-    replace: 'graveyard.exhume(key)'
   },
 
   // Damage, loss and old states of disks.
