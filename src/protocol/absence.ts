@@ -26,9 +26,11 @@ export const contactKey: Uint8Array = metaKey('contact')
 
 /** Times, in milliseconds. */
 const absenceMs = {
-  /** How often the note is looked at, and questions are asked again. */
+  /** How often the note is looked at. */
   look: 5000,
+  /** Time until a question is asked again, doubled each time up to the longest. */
   ask: 500,
+  askLongest: 8000,
   /** Silence after which a contact is a new one. */
   lapse: 15_000,
   /** Wait, after the first answer, for members that have not answered. */
@@ -55,6 +57,8 @@ export interface AbsenceParts {
   readonly graceMs: number
   /** The note as read from {@link contactKey}. */
   readonly note: Uint8Array | undefined
+  /** True while this peer is a full member, with all that it owns. */
+  isWhole(): boolean
   /** Wall times of the last put that was coordinated here, and of the oldest that may lack copies and hints. */
   puts(now: Instant): { readonly lastMs: number; readonly openSinceMs: number }
   /** This peer was away for long, and has met a member. */
@@ -69,9 +73,11 @@ interface Doubt {
   readonly sinceMs: number
   /** Age of the last contact when the doubt began. */
   readonly awayMs: number
+  /** Members whose answer says enough. */
   readonly answered: Set<PeerId>
   readonly livedOn: Set<PeerId>
   firstAnswerMs: number
+  askAfterMs: number
 }
 
 export class Absence implements StorageClient {
@@ -80,6 +86,8 @@ export class Absence implements StorageClient {
   #sinceMs = 0
   #gapMs = 0
   #confirmedMs = 0
+  /** True once comparisons in the background had time to find what the last run did not get rid of. */
+  #hasSettled = false
   /** Beginning and last message of the contact that goes on. */
   #contactSince: Instant = { ms: Number.NEGATIVE_INFINITY, wallMs: 0 }
   #heard: Instant = { ms: Number.NEGATIVE_INFINITY, wallMs: 0 }
@@ -135,7 +143,9 @@ export class Absence implements StorageClient {
       this.#contactSince = now
       if (this.isAway(now)) return this.#doubtAll(now, effects)
     }
-    if (now.ms - this.#contactSince.ms >= this.#settleMs) this.#latestMs = Math.max(this.#latestMs, now.wallMs - this.#settleMs)
+    if (now.ms - this.#contactSince.ms < this.#settleMs) return
+    this.#hasSettled = true
+    this.#latestMs = Math.max(this.#latestMs, now.wallMs - this.#settleMs)
   }
 
   receive(now: Instant, from: PeerId, message: ContactQuery | ContactAnswer, effects: Effect[]): void {
@@ -200,7 +210,8 @@ export class Absence implements StorageClient {
       awayMs: now.wallMs - this.#latestMs,
       answered: new Set(),
       livedOn: new Set(),
-      firstAnswerMs: Number.POSITIVE_INFINITY
+      firstAnswerMs: Number.POSITIVE_INFINITY,
+      askAfterMs: absenceMs.ask
     }
     this.#gapMs = this.#latestMs
     this.#sinceMs = now.wallMs
@@ -209,7 +220,8 @@ export class Absence implements StorageClient {
   }
 
   #ask(now: Instant, doubt: Doubt, effects: Effect[]): void {
-    this.#lookAtMs = now.ms + absenceMs.ask
+    this.#lookAtMs = now.ms + doubt.askAfterMs
+    doubt.askAfterMs = Math.min(doubt.askAfterMs * 2, absenceMs.askLongest)
     for (const peer of this.#others()) {
       if (doubt.answered.has(peer) || !this.#parts.routing.isReachable(peer)) continue
       effects.push({ kind: 'send', to: peer, lane: 'request', message: { type: 'contact-query', id: doubt.id } })
@@ -221,16 +233,23 @@ export class Absence implements StorageClient {
   #answer(now: Instant, to: PeerId, { id }: ContactQuery, effects: Effect[]): void {
     const sinceAgeMs = Math.max(Math.floor(now.wallMs - this.#sinceMs), 0)
     const gapAgeMs = this.#gapMs === 0 ? 0 : Math.max(Math.floor(now.wallMs - this.#gapMs), 1)
-    effects.push({ kind: 'send', to, lane: 'request', message: { type: 'contact-answer', id, sinceAgeMs, gapAgeMs } })
+    effects.push({
+      kind: 'send',
+      to,
+      lane: 'request',
+      message: { type: 'contact-answer', id, sinceAgeMs, gapAgeMs, isWhole: this.#parts.isWhole() }
+    })
   }
 
-  #take(now: Instant, from: PeerId, { id, sinceAgeMs, gapAgeMs }: ContactAnswer, effects: Effect[]): void {
+  #take(now: Instant, from: PeerId, { id, sinceAgeMs, gapAgeMs, isWhole }: ContactAnswer, effects: Effect[]): void {
     const doubt = this.#doubt
     if (doubt?.id !== id || !this.#others().includes(from)) return
     const backForMs = now.ms - doubt.sinceMs
     const livedOn = sinceAgeMs > backForMs + this.#limitMs || (gapAgeMs > 0 && gapAgeMs + this.#limitMs < backForMs + doubt.awayMs)
-    if (livedOn) doubt.livedOn.add(from)
-    doubt.answered.add(from)
+    // One that doubts its own copies, or lacks some, cannot vouch for them yet: it is asked again.
+    if (!livedOn || isWhole) doubt.answered.add(from)
+    if (livedOn && isWhole) doubt.livedOn.add(from)
+    if (doubt.firstAnswerMs === Number.POSITIVE_INFINITY) this.#lookAtMs = Math.min(this.#lookAtMs, now.ms + absenceMs.patience)
     doubt.firstAnswerMs = Math.min(doubt.firstAnswerMs, now.ms)
     this.#judge(now, doubt, effects)
   }
@@ -238,7 +257,6 @@ export class Absence implements StorageClient {
   /** Decides when everybody has answered, or nobody else answers for a while. */
   #judge(now: Instant, doubt: Doubt, effects: Effect[]): void {
     const haveAll = this.#others().every(peer => doubt.answered.has(peer))
-    if (doubt.answered.size === 0 && this.#others().length > 0) return
     if (haveAll || now.ms - doubt.firstAnswerMs >= absenceMs.patience) this.#decide(now, doubt, effects)
   }
 
@@ -248,7 +266,9 @@ export class Absence implements StorageClient {
     this.#heard = now
     this.#contactSince = now
     this.#lookAtMs = now.ms + absenceMs.look
-    this.#parts.decided(now, livedOn, effects)
+    // One that has gone again could not refill this peer.
+    const there = new Set([...livedOn].filter(peer => this.#parts.routing.isReachable(peer)))
+    this.#parts.decided(now, there, effects)
   }
 
   /** Keeps the note when it would tell much more than the last one. */
@@ -257,8 +277,8 @@ export class Absence implements StorageClient {
     const { lastMs, openSinceMs } = this.#parts.puts(now)
     const before = this.#noted
     const isStale = before === undefined || this.#latestMs - before.latestMs >= this.#settleMs || before.sinceMs !== this.#sinceMs
-    if (!isStale && lastMs < before.confirmedMs) return
-    this.#confirmedMs = Math.max(openSinceMs - absenceMs.margin, this.#confirmedMs)
+    if (!isStale && (lastMs < before.confirmedMs || !this.#hasSettled)) return
+    if (this.#hasSettled) this.#confirmedMs = Math.max(openSinceMs - absenceMs.margin, this.#confirmedMs)
     this.#noted = { latestMs: this.#latestMs, sinceMs: this.#sinceMs, gapMs: this.#gapMs, confirmedMs: this.#confirmedMs }
     effects.push({
       kind: 'write',

@@ -11,9 +11,8 @@
 import { Reader, Writer } from '../core/codec.ts'
 import { isStoreError } from '../core/errors.ts'
 import { wallTimeMs } from '../core/hybrid-clock.ts'
-import { replicaOf, type PeerId, type ReplicaId } from '../core/identifiers.ts'
+import { epochOf, type PeerId } from '../core/identifiers.ts'
 import { partitionsMax, transferPageRows } from '../core/limits.ts'
-import type { StoredRecord } from '../core/record.ts'
 import type { BatchOperation, Effect, ScannedRow, StorageClient } from './effect.ts'
 import { hintStored, type HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
@@ -39,8 +38,6 @@ export interface DiscardParts {
   readonly tokens: Tokens
   readonly replica: Replica
   readonly hints: HintedHandoff
-  /** Replica id of this storage. */
-  ownReplica(): ReplicaId | undefined
   /** Wall time until which all that was coordinated here has its copies or its hints. */
   confirmedMs(): number
   done(now: Instant, effects: Effect[]): void
@@ -69,6 +66,11 @@ export class Discard implements StorageClient {
   /** Names the discard that this peer has to be refilled after; 0 for none. */
   get refill(): number {
     return this.#extent.keptFrom
+  }
+
+  /** Partitions of which copies were discarded. */
+  get partitions(): ReadonlySet<number> {
+    return this.#extent.partitions
   }
 
   /** Discards what was born before the epoch `keptFrom` in these partitions. */
@@ -163,21 +165,24 @@ export class Discard implements StorageClient {
   #judge(key: Uint8Array, row: LocalRow | undefined): RowChange {
     const { hints, routing } = this.#parts
     const { keptFrom, partitions } = this.#extent
-    const isOld = row !== undefined && row.epoch < keptFrom && partitions.has(partitionOfKey(routing.ring(), key))
-    if (row === undefined || !isOld || hints.holds(key)) return { row, operations: [], then: [] }
-    if (!this.#isUnconfirmed(row.record)) {
+    if (row === undefined || row.epoch >= keptFrom || hints.holds(key)) return { row, operations: [], then: [] }
+    if (!partitions.has(partitionOfKey(routing.ring(), key))) return { row, operations: [], then: [keptNews(key)] }
+    if (!this.#isUnconfirmed(row))
       return { row: undefined, operations: [], then: [{ kind: 'report', event: { type: 'key-discarded', key, record: row.record } }] }
-    }
     const owners = ownersOf(routing, key).filter(owner => owner !== routing.self)
-    return { row, operations: hints.store(owners, key, row.record), then: owners.map((owner: PeerId) => hintStored(owner, key)) }
+    const hinted = owners.map((owner: PeerId) => hintStored(owner, key))
+    return { row, operations: hints.store(owners, key, row.record), then: [keptNews(key), ...hinted] }
   }
 
-  /** True for a copy with a write that was coordinated here and may be nowhere else, nor owed to anybody. */
-  #isUnconfirmed(record: StoredRecord): boolean {
+  /** True for a copy with a write that was coordinated here, under the copy's own epoch, and may be nowhere else, nor owed to anybody. */
+  #isUnconfirmed({ epoch, record }: LocalRow): boolean {
     const confirmedMs = this.#parts.confirmedMs()
-    const replica = this.#parts.ownReplica()
-    return record.siblings.some(({ dot, wallTime }) => replicaOf(dot.actor) === replica && wallTimeMs(wallTime) >= confirmedMs)
+    return record.siblings.some(({ dot, wallTime }) => epochOf(dot.actor) === epoch && wallTimeMs(wallTime) >= confirmedMs)
   }
+}
+
+function keptNews(key: Uint8Array): Effect {
+  return { kind: 'report', event: { type: 'key-kept', key } }
 }
 
 const NOTHING: Extent = { keptFrom: 0, partitions: new Set() }

@@ -64,6 +64,8 @@ export type ProtocolEvent =
   | { readonly type: 'tombstone-reaped'; readonly key: Uint8Array; readonly record: StoredRecord }
   /** A copy went because deletes may have been forgotten while this peer was away. */
   | { readonly type: 'key-discarded'; readonly key: Uint8Array; readonly record: StoredRecord }
+  /** A copy that may be the last was kept by a peer back from a long absence, though it may have been deleted meanwhile. */
+  | { readonly type: 'key-kept'; readonly key: Uint8Array }
   /** All keys in storage are known. */
   | { readonly type: 'indexed' }
   | { readonly type: 'storage-failed'; readonly code: string }

@@ -41,14 +41,24 @@ export function readHandoff(reader: Reader): Handoff {
   return { type: 'handoff', id, entries }
 }
 
+/** One bit for each entry up to the last that is stored. */
+export function writeHandedOff(out: Writer, { id, stored }: HandedOff): void {
+  const last = stored.at(-1)
+  const bits = new Uint8Array(last === undefined ? 0 : (last >> 3) + 1)
+  for (const entry of stored) bits[entry >> 3] = (bits[entry >> 3] ?? 0) | (1 << (entry & 7))
+  out.uint(1, id)
+  out.bytes(2, bits)
+}
+
 export function readHandedOff(reader: Reader): HandedOff {
   let id = 0
-  let stored = 0
+  let bits = NO_BYTES
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) id = reader.uint()
-    else if (field === 2) stored = reader.uint(messageEntriesMax)
+    else if (field === 2) bits = reader.bytes(messageEntriesMax / 8)
     else reader.unknown(field)
   }
-  need(id > 0, 'a handoff result')
-  return { type: 'handed-off', id, stored }
+  need(id > 0 && bits.at(-1) !== 0, 'a handoff result')
+  const entries = Array.from({ length: bits.length * 8 }, (_, entry) => entry)
+  return { type: 'handed-off', id, stored: entries.filter(entry => (((bits[entry >> 3] ?? 0) >> (entry & 7)) & 1) === 1) }
 }

@@ -40,7 +40,7 @@ export class HintBook {
     return this.#targets.keys()
   }
 
-  /** Hints for a peer, the oldest first. */
+  /** Hints for a peer, the oldest first, those that it did not take last. */
   of(peer: PeerId): Iterable<Hint> {
     return this.#targets.get(peer)?.hints.values() ?? []
   }
@@ -60,6 +60,16 @@ export class HintBook {
   /** True while a hint that is not being deleted needs the copy of `key` here. */
   holds(key: Uint8Array): boolean {
     return this.#targetsByKey.has(toMapKey(key))
+  }
+
+  /** Lets a hint that its target did not take wait behind the others for it. */
+  defer(peer: PeerId, key: Uint8Array): void {
+    const hints = this.#targets.get(peer)?.hints
+    const mapKey = toMapKey(key)
+    const hint = hints?.get(mapKey)
+    if (hints === undefined || hint === undefined) return
+    hints.delete(mapKey)
+    hints.set(mapKey, hint)
   }
 
   /** Notes a hint that is on the disk. */

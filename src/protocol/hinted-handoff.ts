@@ -14,7 +14,7 @@ import type { BatchOperation, Effect } from './effect.ts'
 import { HintBook, type Hint } from './hint-book.ts'
 import type { Instant } from './instant.ts'
 import type { HandedOff, Handoff } from './message.ts'
-import type { Replica, RowOperation } from './replica.ts'
+import type { Replica, ReplicaFailure, RowOperation } from './replica.ts'
 import { ownersOf, type Routing } from './routing.ts'
 import { decodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
@@ -148,9 +148,12 @@ export class HintedHandoff {
     const delivery = this.#deliveries.get(message.id)
     if (delivery === undefined || delivery.target !== from) return
     this.#finish(delivery)
-    const stored = delivery.sent.slice(0, message.stored)
-    for (const entry of stored) this.#delivered(now, from, entry, effects)
-    this.#judgeRefusal(now, from, stored.length < delivery.sent.length)
+    const stored = new Set(message.stored)
+    for (const [number, entry] of delivery.sent.entries()) {
+      if (stored.has(number)) this.#delivered(now, from, entry, effects)
+      else this.#book.defer(from, entry.key)
+    }
+    this.#judgeRefusal(now, from, stored.size === 0)
     this.pump(now, effects)
   }
 
@@ -210,7 +213,11 @@ export class HintedHandoff {
     this.#due.add(now.ms + deliveryWaitMs.loading, { target: peer, delivery: delivery.id, isSent: false })
     for (const hint of chosen) {
       const settle = (at: Instant, row: LocalRow | undefined, out: Effect[]): void => this.#loaded(at, delivery, hint, row, out)
-      replica.read(now, hint.key, { from: undefined, done: settle, fail: (at, _failure, out) => this.#skip(at, delivery, out) }, effects)
+      const fail = (at: Instant, _failure: ReplicaFailure, out: Effect[]): void => {
+        this.#book.defer(peer, hint.key)
+        this.#skip(at, delivery, out)
+      }
+      replica.read(now, hint.key, { from: undefined, done: settle, fail }, effects)
     }
   }
 

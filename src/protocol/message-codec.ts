@@ -12,7 +12,7 @@ import { writeMember } from '../core/member-record.ts'
 import type { StoredRecord } from '../core/record.ts'
 import { readContext, readDot, readRecord, writeContext, writeDot, writeRecord } from '../core/record-codec.ts'
 import { readExchange, writeExchange } from './exchange-codec.ts'
-import { readEntry, readHandedOff, readHandoff, writeEntry } from './handoff-codec.ts'
+import { readEntry, readHandedOff, readHandoff, writeEntry, writeHandedOff } from './handoff-codec.ts'
 import type { ForwardPut, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
 import { readReap, writeReap } from './reap-codec.ts'
 import { readViewRecords, readViewSummary, writeViewEntry } from './view-codec.ts'
@@ -106,8 +106,7 @@ function writeBody(out: Writer, message: Message): void {
       for (const entry of message.entries) out.message(2, body => writeEntry(body, 1, entry))
       return
     case 'handed-off':
-      out.uint(1, message.id)
-      return out.uint(2, message.stored)
+      return writeHandedOff(out, message)
     case 'ping':
     case 'pong':
     case 'contact-query':
@@ -115,7 +114,8 @@ function writeBody(out: Writer, message: Message): void {
     case 'contact-answer':
       out.uint(1, message.id)
       out.uint(2, message.sinceAgeMs)
-      return out.uint(3, message.gapAgeMs)
+      out.uint(3, message.gapAgeMs)
+      return out.bool(4, message.isWhole)
     case 'view-digest':
       return out.hex(1, message.digest)
     case 'transfer-done':
@@ -328,19 +328,16 @@ function readId(reader: Reader): number {
 }
 
 function readContactAnswer(reader: Reader): Message {
-  const [id, sinceAgeMs, gapAgeMs] = readNumbers(reader)
-  need(id > 0, 'an answer about contacts')
-  return { type: 'contact-answer', id, sinceAgeMs, gapAgeMs }
-}
-
-/** The numbers in the fields 1 to 3. */
-function readNumbers(reader: Reader): readonly [number, number, number] {
-  const numbers: [number, number, number] = [0, 0, 0]
+  const message = { type: 'contact-answer' as const, id: 0, sinceAgeMs: 0, gapAgeMs: 0, isWhole: false }
   for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field <= numbers.length) numbers[field - 1] = reader.uint()
+    if (field === 1) message.id = reader.uint()
+    else if (field === 2) message.sinceAgeMs = reader.uint()
+    else if (field === 3) message.gapAgeMs = reader.uint()
+    else if (field === 4) message.isWhole = reader.bool()
     else reader.unknown(field)
   }
-  return numbers
+  need(message.id > 0, 'an answer about contacts')
+  return message
 }
 
 function readTransferQuery(reader: Reader): Message {

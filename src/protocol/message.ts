@@ -90,11 +90,11 @@ export interface Handoff {
   readonly entries: readonly HandoffEntry[]
 }
 
-/** Answer to a handoff: how many of its entries, from the first, are durable. */
+/** Answer to a handoff: which of its entries are durable, by number from 0, ascending. */
 export interface HandedOff {
   readonly type: 'handed-off'
   readonly id: number
-  readonly stored: number
+  readonly stored: readonly number[]
 }
 
 export interface Ping {
@@ -120,6 +120,8 @@ export interface ContactAnswer {
   readonly sinceAgeMs: number
   /** Age of the last contact before that; 0 when there was none. */
   readonly gapAgeMs: number
+  /** True for a full member with all that it owns: it can vouch for what others held with it. */
+  readonly isWhole: boolean
 }
 
 /** "My view of the members has this digest"; answered with a summary when it differs. */

@@ -24,7 +24,7 @@ export interface AbsenceRows {
 }
 
 export interface RejoinParts
-  extends Omit<AbsenceParts, 'doubted' | 'decided' | 'note'>, Omit<DiscardParts, 'ownReplica' | 'confirmedMs' | 'done'> {
+  extends Omit<AbsenceParts, 'doubted' | 'decided' | 'note' | 'isWhole'>, Omit<DiscardParts, 'confirmedMs' | 'done'> {
   readonly rows: AbsenceRows
   readonly lease: EpochLease
   membership(): Membership
@@ -38,6 +38,7 @@ export class Rejoin {
   /** What this peer was when it began to doubt. */
   #statusBefore: MemberStatus = 'up'
   #keptFrom = 0
+  #giveUpAtMs = Number.POSITIVE_INFINITY
   /** The ring that this peer knew before it met anybody again. */
   #ringBefore: Ring | undefined
 
@@ -47,11 +48,12 @@ export class Rejoin {
     this.#absence = new Absence({
       ...parts,
       note: rows.contact,
+      isWhole: () => !this.isClosed && this.refill === 0 && parts.membership().status === 'up',
       doubted: (now, effects) => this.#doubted(now, effects),
       decided: (now, livedOn, effects) => this.#decided(now, livedOn, effects)
     })
-    const discard = { ...parts, ownReplica: () => parts.membership().record?.replica, confirmedMs: () => this.#absence.confirmedMs }
-    this.#discard = new Discard({ ...discard, done: (now, effects) => this.#discarded(now, effects) }, rows.discard)
+    const confirmedMs = (): number => this.#absence.confirmedMs
+    this.#discard = new Discard({ ...parts, confirmedMs, done: (now, effects) => this.#discarded(now, effects) }, rows.discard)
   }
 
   /** True while this peer may tell nobody of its copies. */
@@ -106,6 +108,22 @@ export class Rejoin {
     this.#absence.noteAgain()
   }
 
+  /**
+   * True when each partition that was discarded was given by another of its owners, as far as there are others. A peer that waits for one that is away
+   * goes on without it after a grace.
+   */
+  isRefilled(now: Instant, hasGiven: (member: PeerId) => boolean): boolean {
+    if (this.refill === 0 || now.ms >= this.#giveUpAtMs) return true
+    const { routing } = this.#parts
+    const ring = routing.ring()
+    return [...this.#discard.partitions].every(partition => {
+      const owners = ring.owners(partition)
+      const others = owners.filter(owner => owner !== routing.self)
+      if (others.length === owners.length || others.length === 0) return true
+      return others.some(owner => hasGiven(owner) && routing.isReachable(owner) && !routing.isJoining(owner))
+    })
+  }
+
   /** Every member has given what it had. */
   completed(effects: Effect[]): void {
     this.#discard.refilled(effects)
@@ -143,6 +161,7 @@ export class Rejoin {
   }
 
   #discarded(now: Instant, effects: Effect[]): void {
+    this.#giveUpAtMs = now.ms + this.#parts.graceMs
     const { transfer } = this.#parts
     transfer().release(now, effects)
     transfer().awaitCompletion(now, effects)
@@ -174,7 +193,7 @@ function refusal(message: Message): Message | undefined {
     case 'replicate':
       return { type: 'replicated', id: message.id, status: 'overloaded' }
     case 'handoff':
-      return { type: 'handed-off', id: message.id, stored: 0 }
+      return { type: 'handed-off', id: message.id, stored: [] }
     case 'forward-put':
       return {
         type: 'put-result',

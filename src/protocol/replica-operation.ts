@@ -102,7 +102,10 @@ export class ReplicaOperations {
     const record = known === undefined ? merge.record : mergeRecords(known, merge.record)
     if (row !== undefined && record === row.record) return { row, operations: merge.hints(record), then: merge.then }
     // All that it tells was deleted, and the tombstone reaped.
-    if (row === undefined && record.siblings.length === 0) return { row, operations: [], then: merge.then }
+    if (row === undefined && record.siblings.length === 0) {
+      this.#graveyard.knock(now, merge.key, merge.record)
+      return { row, operations: [], then: merge.then }
+    }
     const epoch = row?.epoch ?? this.#lease.take(effects)
     if (epoch === undefined) return 'wait'
     for (const { wallTime } of merge.record.siblings) this.#hybridTime = observeHybridTime(this.#hybridTime, wallTime, now.wallMs)

@@ -88,7 +88,7 @@ export class ReplicaServer {
   }
 
   /**
-   * Stores each entry; acknowledges how many, from the first, are durable. An entry that this peer does not own is refused: whoever gives a copy
+   * Stores each entry; acknowledges those that are durable. An entry that this peer does not own is refused: whoever gives a copy
    * away relies on an owner that keeps it. While two rings differ, two peers could otherwise rely on each other, and both drop it.
    */
   #handoff(now: Instant, from: PeerId, { id, entries }: Handoff, effects: Effect[]): void {
@@ -147,22 +147,23 @@ export class ReplicaServer {
 
 /** Waits for all entries of a handoff to be durable or refused. */
 class HandoffCollector {
-  readonly #outcomes: (boolean | undefined)[]
-  readonly #answer: (stored: number, effects: Effect[]) => void
+  readonly #stored: number[] = []
+  readonly #answer: (stored: readonly number[], effects: Effect[]) => void
   #open: number
 
-  constructor(entries: number, answer: (stored: number, effects: Effect[]) => void) {
-    this.#outcomes = Array.from({ length: entries }, () => undefined)
+  constructor(entries: number, answer: (stored: readonly number[], effects: Effect[]) => void) {
     this.#open = entries
     this.#answer = answer
   }
 
-  done(index: number, stored: boolean, effects: Effect[]): void {
-    this.#outcomes[index] = stored
+  done(index: number, isStored: boolean, effects: Effect[]): void {
+    if (isStored) this.#stored.push(index)
     this.#open -= 1
     if (this.#open > 0) return
-    const firstRefused = this.#outcomes.indexOf(false)
-    this.#answer(firstRefused < 0 ? this.#outcomes.length : firstRefused, effects)
+    this.#answer(
+      this.#stored.sort((a, b) => a - b),
+      effects
+    )
   }
 }
 

@@ -110,7 +110,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
         complete: (now, effects) => this.#agreedByAll(now, effects),
         refill: new Refill({ ...parts, hints: this.#hints }),
         ownRefill: () => this.#rejoin.refill,
-        hasUnmetMembers: () => keepers(this.view, this.self).some(peer => this.opinion(peer) === 'unknown')
+        hasUnmetMembers: () => keepers(this.view, this.self).some(peer => this.opinion(peer) === 'unknown'),
+        isRefilled: (now, hasGiven) => this.#rejoin.isRefilled(now, hasGiven)
       },
       options.settledRing
     )
@@ -148,23 +149,15 @@ export class RingPeer implements Machine, StorageClient, Routing {
       changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
     })
-    this.#departure = new Departure({
-      ...parts,
-      hints: this.#hints,
-      coordinator: this.#putCoordinator,
-      membership: this.#membership,
-      transfer: this.#transfer
-    })
+    const machines = { hints: this.#hints, coordinator: this.#putCoordinator, membership: this.#membership, transfer: this.#transfer }
+    this.#departure = new Departure({ routing: this, ...machines })
     this.#receivers = {
-      coordinator: this.#putCoordinator,
+      ...machines,
       puts: this.#puts,
       gets: this.#gets,
-      hints: this.#hints,
-      transfer: this.#transfer,
       antiEntropy: this.#antiEntropy,
       reaper: this.#reaper,
       rejoin,
-      membership: this.#membership,
       server: new ReplicaServer({ ...parts, hints: this.#hints, coordinator: this.#putCoordinator })
     }
     this.#scrub = new Scrub(this.#tokens)

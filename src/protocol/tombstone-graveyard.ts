@@ -9,24 +9,31 @@
  */
 import { toMapKey } from '../core/bytes.ts'
 import type { CausalContext } from '../core/causal-context.ts'
-import { reapedRememberedMax, reapedRememberedMs } from '../core/limits.ts'
+import { reapBatchMax, reapedRememberedMax, reapedRememberedMs } from '../core/limits.ts'
 import { recordHash, type StoredRecord } from '../core/record.ts'
 import type { Instant } from './instant.ts'
+import type { ReapEntry } from './message.ts'
+
+/** Records remembered of one key. */
+const hashesMax = 8
 
 interface Grave {
   readonly context: CausalContext
-  readonly hash: string
+  /** Records that the context covers: the one that was reaped, and those that others were found to hold still, the oldest first. */
+  readonly hashes: Set<string>
   readonly untilMs: number
 }
 
 export class Graveyard {
   /** The oldest first. */
   readonly #graves = new Map<string, Grave>()
+  /** Keys that others still hold; past the bound they are left to the next time that they are compared. */
+  readonly #knocks = new Map<string, ReapEntry>()
 
   bury(now: Instant, key: Uint8Array, record: StoredRecord): void {
     const mapKey = toMapKey(key)
     this.#graves.delete(mapKey)
-    this.#graves.set(mapKey, { context: record.context, hash: recordHash(record), untilMs: now.ms + reapedRememberedMs })
+    this.#graves.set(mapKey, { context: record.context, hashes: new Set([recordHash(record)]), untilMs: now.ms + reapedRememberedMs })
     for (const [oldest, { untilMs }] of this.#graves) {
       if (this.#graves.size <= reapedRememberedMax && untilMs > now.ms) break
       this.#graves.delete(oldest)
@@ -45,9 +52,28 @@ export class Graveyard {
     return grave === undefined ? undefined : { context: grave.context, siblings: [] }
   }
 
-  /** True when the record with this hash was reaped here lately. */
+  /** Another peer still has, or has again, what was reaped here: {@link takeKnocks} tells the reaper, which asks once more. */
+  knock(now: Instant, key: Uint8Array, record: StoredRecord): void {
+    const grave = this.#current(now, key)
+    if (grave === undefined) return
+    const hash = recordHash(record)
+    grave.hashes.add(hash)
+    for (const oldest of grave.hashes) {
+      if (grave.hashes.size <= hashesMax) break
+      grave.hashes.delete(oldest)
+    }
+    if (this.#knocks.size < reapBatchMax) this.#knocks.set(toMapKey(key), { key, hash })
+  }
+
+  takeKnocks(): readonly ReapEntry[] {
+    const knocks = [...this.#knocks.values()]
+    this.#knocks.clear()
+    return knocks
+  }
+
+  /** True when the record with this hash was reaped here lately, or is covered by one that was. */
   holds(now: Instant, key: Uint8Array, hash: string): boolean {
-    return this.#current(now, key)?.hash === hash
+    return this.#current(now, key)?.hashes.has(hash) === true
   }
 
   #current(now: Instant, key: Uint8Array): Grave | undefined {

@@ -108,7 +108,7 @@ export class TombstoneReaper implements StorageClient {
   scanned(now: Instant, _token: number, rows: readonly ScannedRow[], effects: Effect[]): void {
     const due = rows.flatMap(({ key }) => parseTombstoneKey(key) ?? []).filter(({ atMs }) => this.#isOld(now, atMs))
     this.#after = rows.length === reapBatchMax && due.length === rows.length ? rows.at(-1)?.key : undefined
-    const found: ReapEntry[] = []
+    const found: ReapEntry[] = this.#parts.graveyard.takeKnocks().filter(({ key }) => this.#isMine(key))
     let open = 1
     const done = (at: Instant, out: Effect[]): void => {
       open -= 1
@@ -195,7 +195,7 @@ export class TombstoneReaper implements StorageClient {
     this.#lookAtMs = now.ms + (this.#after === undefined ? this.#everyMs() : reapMs.page)
     const entries = new Map<string, Reaping>()
     const silent = new Set<PeerId>()
-    for (const entry of found) {
+    for (const entry of found.slice(0, reapBatchMax)) {
       const others = ownersOf(routing, entry.key).filter(owner => owner !== routing.self)
       for (const owner of others) silent.add(owner)
       entries.set(toMapKey(entry.key), { ...entry, open: new Set(others) })

@@ -45,6 +45,8 @@ export interface TransferParts {
   ownRefill(): number
   /** True while there are such members that no connection was ever open to. */
   hasUnmetMembers(): boolean
+  /** True when those who have given what they had make up for what this peer discarded. */
+  isRefilled(now: Instant, hasGiven: (member: PeerId) => boolean): boolean
   /** This peer has everything that it owns in the current ring. */
   complete(now: Instant, effects: Effect[]): void
 }
@@ -214,7 +216,8 @@ export class Transfer implements StorageClient {
     if (now.ms < this.#meetUntilMs && this.#parts.hasUnmetMembers()) return
     const ring = this.#parts.routing.ring().digest
     const members = this.#parts.reachableMembers()
-    if (members.length === 0 || members.some(member => this.#givers.get(member) !== ring)) return
+    const hasGiven = (member: PeerId): boolean => this.#givers.get(member) === ring
+    if (members.length === 0 || !members.every(hasGiven) || !this.#parts.isRefilled(now, hasGiven)) return
     this.#queryAtMs = Number.POSITIVE_INFINITY
     this.#givers.clear()
     this.#probedMs.clear()

@@ -154,7 +154,7 @@ export class SafetyChecks {
         `${from}>${to} ${message.id}`,
         message.entries.map(({ key, record }) => [key, record])
       )
-    else if (message.type === 'replicated' && message.status === 'ok') this.#checkTold(to, from, message.id, 1)
+    else if (message.type === 'replicated' && message.status === 'ok') this.#checkTold(to, from, message.id, [0])
     else if (message.type === 'handed-off') this.#checkTold(to, from, message.id, message.stored)
     for (const oldest of this.#asked.keys()) {
       if (this.#asked.size <= ASKED_MAX) break
@@ -162,9 +162,9 @@ export class SafetyChecks {
     }
   }
 
-  #checkTold(asker: PeerId, teller: PeerId, id: number, count: number): void {
+  #checkTold(asker: PeerId, teller: PeerId, id: number, numbers: readonly number[]): void {
     const asked = this.#asked.get(`${asker}>${teller} ${id}`) ?? []
-    for (const [key, record] of asked.slice(0, count)) {
+    for (const [key, record] of asked.filter((_, number) => numbers.includes(number))) {
       const durable = this.#everDurable.get(copyName(teller, key)) ?? emptyContext
       if (!descends(durable, record.context)) this.#problem(`${teller} tells ${asker} that it holds ${keyText(key)} durably before it does`)
     }

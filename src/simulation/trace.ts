@@ -58,7 +58,7 @@ export function describeMessage(message: Message): string {
     case 'handoff':
       return `handoff #${message.id} ${message.entries.map(({ key, record }) => `${keyText(key)} ${describeRecord(record)}`).join('; ')}`
     case 'handed-off':
-      return `handed-off #${message.id} ${message.stored}`
+      return `handed-off #${message.id} ${message.stored.join()}`
     default:
       return message.type
   }

@@ -298,6 +298,8 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
       case 'repair-sent':
         metrics.count('repair.sent')
         return events.emit('repair:sent', { target: event.target, key: event.key.slice() })
+      case 'key-kept':
+        return metrics.count('absence.kept-keys')
       case 'key-discarded':
         return metrics.count('absence.discarded-keys')
       case 'tombstone-reaped':

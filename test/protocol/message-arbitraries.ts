@@ -108,7 +108,11 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   fetched: fc.record({ type: fc.constant('fetched'), id, status, record: fc.option(record, { nil: undefined }) }),
   repair: fc.record({ type: fc.constant('repair'), key, record }),
   handoff: fc.record({ type: fc.constant('handoff'), id, entries: fc.array(entry, { minLength: 1, maxLength: 4 }) }),
-  'handed-off': fc.record({ type: fc.constant('handed-off'), id, stored: fc.nat({ max: 4096 }) }),
+  'handed-off': fc.record({
+    type: fc.constant('handed-off'),
+    id,
+    stored: fc.uniqueArray(fc.nat({ max: 4095 }), { maxLength: 9 }).map(numbers => numbers.sort((a, b) => a - b))
+  }),
   ping: fc.record({ type: fc.constant('ping'), id }),
   pong: fc.record({ type: fc.constant('pong'), id }),
   'view-digest': fc.record({ type: fc.constant('view-digest'), digest }),
@@ -119,7 +123,7 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   'view-request': fc.record({ type: fc.constant('view-request'), peers }),
   'view-records': fc.record({ type: fc.constant('view-records'), records: fc.array(member, { maxLength: 3 }) }),
   'contact-query': fc.record({ type: fc.constant('contact-query'), id }),
-  'contact-answer': fc.record({ type: fc.constant('contact-answer'), id, sinceAgeMs: fc.nat(), gapAgeMs: fc.nat() }),
+  'contact-answer': fc.record({ type: fc.constant('contact-answer'), id, sinceAgeMs: fc.nat(), gapAgeMs: fc.nat(), isWhole: fc.boolean() }),
   'transfer-query': fc.record({ type: fc.constant('transfer-query'), ring: digest, refill: fc.nat() }),
   'transfer-done': fc.record({ type: fc.constant('transfer-done'), ring: digest }),
   'exchange-open': fc.record({ type: fc.constant('exchange-open'), id, ring: digest, digest }),

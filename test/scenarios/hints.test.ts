@@ -1,4 +1,9 @@
+/** Writes for owners that are away: who stands in, what is kept for them, and how it goes home (the paper, section 4.6). */
 import { describe, expect, test } from 'vitest'
+import { emptyContext, withDots, type CausalContext } from '../../src/core/causal-context.ts'
+import type { Actor } from '../../src/core/identifiers.ts'
+import { valueBytes } from '../../src/core/record.ts'
+import type { Cluster } from '../../src/simulation/cluster.ts'
 import { divergences } from '../../src/simulation/convergence.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders, keyOwnedBy } from './cast.ts'
 
@@ -32,6 +37,141 @@ describe('a peer that is cut off from everyone', () => {
     cluster.settle()
     expect(cluster.get(ada, 'k').values).toEqual(['written offline'])
     expect(divergences(cluster, ['k'])).toEqual([])
+  })
+})
+
+describe('the stand-ins of owners that are away', () => {
+  test('are the next peers in walk order, one for each owner, and the answer says who they are', () => {
+    const cluster = clusterOf(6)
+    const key = cluster.keyWhere(owners => owners.includes(ada))
+    const away = cluster.owners(key).filter(owner => owner !== ada)
+    const standIns = cluster.preferenceList(key).slice(3, 5)
+    for (const owner of away) cluster.crash(owner)
+    cluster.run(20_000)
+    const written = cluster.put(ada, key, 'v', { quorum: 3 })
+    expect(written).toMatchObject({ status: 'ok', coordinator: ada, w: 3, n: 3 })
+    expect(written.acknowledged.toSorted()).toEqual([ada, ...standIns].toSorted())
+    expect(written.hinted.toSorted()).toEqual(standIns.toSorted())
+    expect(standIns.map(peer => cluster.hintCount(peer))).toEqual([1, 1])
+    expect(holders(cluster, key)).toEqual([ada, ...standIns].toSorted())
+    for (const owner of away) cluster.start(owner)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(100)
+    expect(holders(cluster, key)).toEqual([...cluster.owners(key)].toSorted())
+  })
+
+  test('are not asked by a strict write: it counts owners only, and its coordinator keeps the hint itself', () => {
+    const cluster = clusterOf(5)
+    const key = keyOwnedBy(cluster, ada, ben, cyd)
+    cluster.crash(cyd)
+    cluster.run(20_000)
+    const written = cluster.put(ada, key, 'v', { quorum: 2, sloppy: false })
+    expect(written).toMatchObject({ status: 'ok', hinted: [] })
+    expect(written.acknowledged.toSorted()).toEqual([ada, ben])
+    expect(holders(cluster, key)).toEqual([ada, ben])
+    expect(cluster.hintCount(ada)).toBe(1)
+    cluster.start(cyd)
+    cluster.settle()
+    cluster.run(100)
+    expect(cluster.copyValues(cyd, key)).toEqual(['v'])
+  })
+
+  test('refuse what would exceed the bound of their hints: the next one takes it, and without a next one it does not count', () => {
+    const cluster = clusterOf(5, { trace: false })
+    const key = keyOwnedBy(cluster, ada, ben, cyd)
+    const [first, second] = cluster.preferenceList(key).slice(3)
+    cluster.crash(cyd)
+    cluster.run(20_000)
+    const mebibyte = 'm'.repeat(1024 * 1024 - 200)
+    const keys: string[] = []
+    for (let number = 0; keys.length < 64; number++) {
+      const candidate = `big${number}`
+      const list = cluster.preferenceList(candidate)
+      if (list.indexOf(cyd) < 3 && list.indexOf(ada) < 3 && list[3] === first) keys.push(candidate)
+    }
+    for (const big of keys) expect(cluster.put(ada, big, mebibyte, { quorum: 3 })).toMatchObject({ status: 'ok', hinted: [first] })
+    expect(cluster.put(ada, key, mebibyte, { quorum: 3 })).toMatchObject({ status: 'ok', hinted: [second] })
+    cluster.crash(second ?? eve)
+    cluster.run(20_000)
+    expect(cluster.put(ada, key, mebibyte, { quorum: 3, timeoutMs: 2000 })).toMatchObject({ status: 'quorum', mayHaveHappened: true })
+    expect(cluster.put(ada, key, mebibyte, { quorum: 2 })).toMatchObject({ status: 'ok', hinted: [] })
+    expect(cluster.hintCount(first ?? dee)).toBe(64)
+  })
+})
+
+describe('hints going home', () => {
+  function sentHandoffs(cluster: Cluster): { readonly entries: number; readonly bytes: number }[] {
+    const sent: { readonly entries: number; readonly bytes: number }[] = []
+    cluster.observer = {
+      sent: (_from, _to, message) => {
+        if (message.type !== 'handoff') return
+        sent.push({ entries: message.entries.length, bytes: message.entries.reduce((sum, { record }) => sum + valueBytes(record), 0) })
+      }
+    }
+    return sent
+  }
+
+  test('travel in batches of bounded number', () => {
+    const cluster = clusterOf(3)
+    cluster.crash(cyd)
+    cluster.run(10_000)
+    for (let index = 0; index < 150; index++) cluster.put(ada, `k${index}`, 'v')
+    const sent = sentHandoffs(cluster)
+    cluster.start(cyd)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(100)
+    expect(sent.map(({ entries }) => entries).reduce((sum, entries) => sum + entries, 0)).toBe(150)
+    expect(Math.max(...sent.map(({ entries }) => entries))).toBe(64)
+    expect(cluster.keys(cyd)).toHaveLength(150)
+  })
+
+  test('travel in batches of bounded bytes', () => {
+    const cluster = clusterOf(3)
+    cluster.crash(cyd)
+    cluster.run(10_000)
+    for (let index = 0; index < 20; index++) cluster.put(ada, `k${index}`, 'x'.repeat(60_000))
+    const sent = sentHandoffs(cluster)
+    cluster.start(cyd)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(100)
+    expect(Math.max(...sent.map(({ bytes }) => bytes))).toBeLessThanOrEqual(256 * 1024)
+    expect(sent.length).toBeLessThanOrEqual(8)
+    expect(cluster.keys(cyd)).toHaveLength(20)
+  })
+
+  test('are not held up by one that its target keeps refusing', () => {
+    const cluster = clusterOf(3)
+    // Two records that are too much together: no peer that has one takes the other.
+    const forged = (from: number): CausalContext =>
+      withDots(
+        emptyContext,
+        Array.from({ length: 1000 }, (_, index) => ({ actor: `ffff${(from + index).toString(16).padStart(20, '0')}` as Actor, counter: 1 }))
+      )
+    cluster.partition([ada, ben], [cyd])
+    cluster.run(20_000)
+    expect(cluster.put(cyd, 'refused', 'mine', { context: forged(0), quorum: 1 }).status).toBe('ok')
+    expect(cluster.put(ada, 'refused', 'theirs', { context: forged(1000), quorum: 2 }).status).toBe('ok')
+    const keys = Array.from({ length: 200 }, (_, index) => `k${index}`)
+    for (const key of keys) cluster.put(ada, key, 'v')
+    cluster.heal()
+    cluster.run(10_000)
+    for (const key of keys) expect(cluster.copyValues(cyd, key)).toEqual(['v'])
+    expect(cluster.copyValues(cyd, 'refused')).toEqual(['mine'])
+    expect(cluster.hintCount(cyd)).toBe(2)
+  })
+
+  test('are not held up by one whose copy cannot be read', () => {
+    const cluster = clusterOf(3)
+    cluster.crash(cyd)
+    cluster.run(10_000)
+    const keys = Array.from({ length: 130 }, (_, index) => `k${index}`)
+    for (const key of keys) cluster.put(ada, key, 'v')
+    cluster.restart(ada)
+    cluster.peer(ada).storage.failuresLeft = 3
+    cluster.start(cyd)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(100)
+    for (const key of keys) expect(cluster.copyValues(cyd, key)).toEqual(['v'])
   })
 })
 
@@ -151,74 +291,5 @@ describe('an owner that is down', () => {
     cluster.run(10_000)
     expect(cluster.hintCount(dee)).toBe(0)
     expect(cluster.copy(dee, key)).toBeUndefined()
-  })
-})
-
-describe('a read', () => {
-  test('repairs an owner that missed a write', () => {
-    const cluster = clusterOf(3)
-    cluster.put(ada, 'k', 'old', { quorum: 3 })
-    const { context } = cluster.get(ada, 'k')
-    cluster.network.block(ada, cyd)
-    cluster.network.block(ben, cyd)
-    const written = cluster.put(ada, 'k', 'new', { context })
-    expect(written.status).toBe('ok')
-    cluster.crash(ada, 'kept')
-    cluster.peer(ada).storage.restore(new Map([...cluster.peer(ada).storage.snapshot()].filter(([key]) => !key.startsWith('h'))))
-    cluster.heal()
-    cluster.start(ada)
-    cluster.settle()
-    if (cluster.copyValues(cyd, 'k').includes('old')) {
-      expect(cluster.get(cyd, 'k', { quorum: 3 }).values).toEqual(['new'])
-      cluster.run(100)
-    }
-    expect(cluster.copyValues(cyd, 'k')).toEqual(['new'])
-    expect(divergences(cluster, ['k'])).toEqual([])
-  })
-
-  test('repairs an owner that lost its copy', () => {
-    const cluster = clusterOf(3)
-    cluster.put(ada, 'k', 'v', { quorum: 3 })
-    cluster.stop(cyd)
-    cluster.peer(cyd).storage.restore(new Map([...cluster.peer(cyd).storage.snapshot()].filter(([key]) => !key.startsWith('r'))))
-    cluster.start(cyd)
-    cluster.settle()
-    expect(cluster.copy(cyd, 'k')).toBeUndefined()
-    expect(cluster.get(ada, 'k', { quorum: 3 }).values).toEqual(['v'])
-    cluster.run(100)
-    expect(cluster.copyValues(cyd, 'k')).toEqual(['v'])
-  })
-
-  test('does not repair fallbacks: they would only have to give the copy back', () => {
-    const cluster = clusterOf(5)
-    const key = keyOwnedBy(cluster, ada, ben, cyd)
-    cluster.put(ada, key, 'v', { quorum: 3 })
-    cluster.crash(ben)
-    cluster.crash(cyd)
-    cluster.run(10_000)
-    expect(cluster.get(ada, key, { quorum: 3 }).values).toEqual(['v'])
-    cluster.run(1000)
-    expect([dee, eve].some(peer => cluster.copy(peer, key) !== undefined)).toBe(false)
-  })
-
-  test('is never answered "not found" by empty fallbacks alone', () => {
-    const cluster = clusterOf(5)
-    const key = keyOwnedBy(cluster, ada, ben, cyd)
-    cluster.put(ada, key, 'v', { quorum: 3 })
-    for (const owner of [ada, ben, cyd]) cluster.crash(owner)
-    cluster.run(20_000)
-    expect(cluster.get(dee, key, { quorum: 1, timeoutMs: 2000 })).toMatchObject({ status: 'quorum', values: [] })
-    cluster.start(ada)
-    cluster.settle()
-    expect(cluster.get(dee, key, { quorum: 1 })).toMatchObject({ status: 'ok', values: ['v'] })
-  })
-
-  test('finds what only a fallback holds', () => {
-    const cluster = clusterOf(5)
-    const key = keyOwnedBy(cluster, ada, ben, cyd)
-    for (const owner of [ada, ben, cyd]) cluster.crash(owner)
-    cluster.run(20_000)
-    expect(cluster.put(dee, key, 'v', { quorum: 2 }).status).toBe('ok')
-    expect(cluster.get(eve, key, { quorum: 2 })).toMatchObject({ status: 'ok', values: ['v'] })
   })
 })

@@ -129,7 +129,7 @@ describe('a peer that comes back from longer than the grace', () => {
     expect(divergences(cluster, [key, ...offline])).toEqual([])
   })
 
-  test('keeps a write that it acknowledged alone just before its end, without a hint', () => {
+  test.each([0, 1, 3])('keeps a write that it acknowledged alone just before its end, without a hint, over %i further starts', starts => {
     const cluster = withTab()
     const key = ownedByTab(cluster)
     cluster.run(20_000)
@@ -138,6 +138,13 @@ describe('a peer that comes back from longer than the grace', () => {
     expect(cluster.put(cyd, key, 'last words', { quorum: 1 }).acknowledged).toEqual([cyd])
     expect(hintsLeft(cluster)).toBe(0)
     cluster.crash(cyd, 'kept')
+    cluster.partition([cyd], [ada, ben, dee])
+    for (let start = 0; start < starts; start++) {
+      cluster.start(cyd)
+      cluster.run(15_000)
+      cluster.crash(cyd)
+    }
+    cluster.heal()
     cluster.network.quality = quality
     cluster.run(evictedWithinMs + graceMs * 2)
     expect(cluster.get(ada, key).values).toEqual(['old'])
