@@ -303,8 +303,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'hint-gone-though-refused',
     breaks: 'a hint is deleted though its target could not store it',
     file: 'protocol/hinted-handoff.ts',
-    find: 'const stored = delivery.sent.slice(0, message.stored)',
-    replace: 'const stored = delivery.sent.slice()'
+    find: 'const stored = new Set(message.stored)',
+    replace: 'const stored = new Set([...message.stored, ...delivery.sent.keys()])'
   },
   {
     name: 'hint-gone-though-copy-changed',
