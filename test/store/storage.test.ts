@@ -127,7 +127,8 @@ describe('a storage that fails', () => {
     expect(await keyTexts(again)).toEqual(['b'])
     await corrupt
     await storage.mended()
-    expect(again.status().keys).toBe(1)
+    // What the damaged row was is not known any more, so the keys of its partition are counted anew.
+    await expect.poll(() => again.status().keys).toBe(1)
   })
 
   test.each(['seed', 'cluster'])('B080: the row %s lies there twice: one that is damaged is copied back', async name => {
