@@ -16,7 +16,7 @@ import { projectFolder } from './project.ts'
 import { readmeBlocks } from './readme-blocks.ts'
 
 /** Most bytes of our own code in a page, minified and compressed; libp2p's 194 kB are not ours to save. */
-const ownShareBytesMax = 65_536
+const ownShareBytesMax = 80_000
 
 const blocks = readmeBlocks()
 let project: InstalledProject
