@@ -119,9 +119,21 @@ export class Transfer implements StorageClient {
     const ring = this.#parts.routing.ring()
     this.#pass += 1
     this.#running = ring.digest !== this.#settledDigest
-    if (this.#running) this.#begin(now, ring, effects)
-    else this.#settled = ring
+    if (this.#running) {
+      this.#unsettle(effects)
+      this.#begin(now, ring, effects)
+    } else this.#settled = ring
     this.answerAskers(effects)
+  }
+
+  /**
+   * From now on copies may arrive that are right in no other ring. Should the one before come back meanwhile, it has to be worked through again, also
+   * after a crash.
+   */
+  #unsettle(effects: Effect[]): void {
+    if (this.#settledDigest === '') return
+    this.#settledDigest = ''
+    effects.push({ kind: 'write', batch: [{ type: 'delete', key: settledRingKey }], then: [], token: this.#parts.tokens.take(this) })
   }
 
   /** Walks over the rows once more: a copy of which this peer is no owner may have lost its hints. */

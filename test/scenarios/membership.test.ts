@@ -6,6 +6,24 @@ import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders } from './cast.t
 
 const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`)
 
+describe('a ring that changes and changes back', () => {
+  test('leaves nothing at a peer that owned a key in between, even if it slept through both changes', () => {
+    const cluster = clusterOf(4)
+    const key = cluster.keyWhere((_owners, [fallback]) => fallback === dee)
+    const [leaver = ada] = cluster.owners(key)
+    cluster.put(leaver, key, 'milk', { quorum: 3 })
+    cluster.peer(dee).pause(8000)
+    cluster.peer(leaver).leave()
+    cluster.run(1500)
+    cluster.restart(leaver)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(5000)
+    expect(cluster.owners(key)).not.toContain(dee)
+    expect(cluster.keys(dee)).toEqual([])
+    expect(divergences(cluster, [key])).toEqual([])
+  })
+})
+
 describe('a joining peer', () => {
   test('gets the keys that it owns, from peers that give up theirs', () => {
     const cluster = clusterOf(3)
