@@ -23,8 +23,9 @@ import {
 } from '../core/member-record.ts'
 import { mergeMember, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
-import type { BatchOperation, Effect, StorageClient, StorageFailure } from './effect.ts'
+import type { BatchOperation, Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
+import { MemberKeeper } from './member-keeper.ts'
 import type { Message, ViewSummary } from './message.ts'
 import { takeMintingId } from './minting-id.ts'
 import { memberKey, metaKey } from './storage-layout.ts'
@@ -69,7 +70,7 @@ export interface MembershipParts {
   rolledBack(replica: ReplicaId, effects: Effect[]): void
 }
 
-export class Membership implements StorageClient {
+export class Membership {
   readonly #parts: MembershipParts
   #view: MembershipView
   #own: OwnMember
@@ -79,8 +80,7 @@ export class Membership implements StorageClient {
   #heartbeatAtMs = Number.POSITIVE_INFINITY
   /** Members without a connection, and since when. */
   readonly #absentSinceMs = new Map<PeerId, number>()
-  /** What is told once a write is durable, by its token. */
-  readonly #told = new Map<number, readonly Effect[]>()
+  readonly #keeper: MemberKeeper
   #gossipSecond = 0
   #gossipCount = 0
 
@@ -88,6 +88,7 @@ export class Membership implements StorageClient {
     this.#parts = parts
     this.#view = parts.view
     this.#own = parts.own
+    this.#keeper = new MemberKeeper(parts.tokens)
   }
 
   get view(): MembershipView {
@@ -107,6 +108,11 @@ export class Membership implements StorageClient {
     this.#publish(now, effects)
     this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
     this.#heartbeatAtMs = now.ms + this.#jittered(membershipMs.heartbeat)
+  }
+
+  /** True when a restart would not forget what this peer knows of that member. */
+  isKept(peer: PeerId): boolean {
+    return this.#keeper.isKept(peer)
   }
 
   /** The stored form of the member record at this storage key, if it is known. */
@@ -165,10 +171,11 @@ export class Membership implements StorageClient {
   }
 
   deadline(): number {
-    return Math.min(this.#exchangeAtMs, this.#heartbeatAtMs)
+    return Math.min(this.#exchangeAtMs, this.#heartbeatAtMs, this.#keeper.deadline())
   }
 
   wake(now: Instant, effects: Effect[]): void {
+    this.#keeper.wake(now, effects)
     if (now.ms >= this.#exchangeAtMs) {
       this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
       const peers = this.#parts.connectedPeers()
@@ -200,24 +207,6 @@ export class Membership implements StorageClient {
     }
     this.#merge(now, evicted, effects)
     for (const record of evicted) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
-  }
-
-  written(_now: Instant, token: number, effects: Effect[]): void {
-    effects.push(...(this.#told.get(token) ?? []))
-    this.#told.delete(token)
-  }
-
-  /** What could not be kept is told all the same: after a restart it is learnt again from others. */
-  failed(now: Instant, token: number, _failure: StorageFailure, effects: Effect[]): void {
-    this.written(now, token, effects)
-  }
-
-  loaded(): void {
-    // Nothing is read.
-  }
-
-  scanned(): void {
-    // Nothing is scanned.
   }
 
   #compareWith(peer: PeerId, effects: Effect[]): void {
@@ -269,7 +258,8 @@ export class Membership implements StorageClient {
     }
     if (changed.length === 0) return
     const about = changed.find(record => record.peerId === this.#parts.signer.peerId)
-    this.#keep(changed, [], effects)
+    const rows = changed.map(record => ({ peer: record.peerId, batch: [row(record)] }))
+    this.#keeper.keep(rows, [], effects)
     if (about !== undefined) this.#refute(now, about, effects)
     this.#parts.changed(
       now,
@@ -293,9 +283,9 @@ export class Membership implements StorageClient {
     return toHex(bytes) as ReplicaId
   }
 
-  /** Signs the own record anew, keeps it, and tells the others once it is kept. */
+  /** Signs the own record anew, keeps it, and tells the others once it is kept, or the disk refused. */
   #publish(now: Instant, effects: Effect[], after: readonly Effect[] = []): void {
-    const { signer, cluster, tokens } = this.#parts
+    const { signer, cluster } = this.#parts
     const { incarnation, status, weight, durable, zone, replica } = this.#own
     const record = signMember(
       { peerId: signer.peerId, incarnation, sequence: this.#sequence, status, weight, durable, zone, replica, addresses: this.#addresses },
@@ -307,19 +297,14 @@ export class Membership implements StorageClient {
     const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
     for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
     told.push(...after)
-    const token = tokens.take(this)
-    this.#told.set(token, told)
-    effects.push({ kind: 'write', batch: [this.identityRow(), row(record), takeMintingId], then: [], token })
+    const batch = [this.identityRow(), row(record), takeMintingId]
+    this.#keeper.keep([{ peer: signer.peerId, batch }], told, effects)
     this.#parts.changed(now, [signer.peerId], effects)
   }
 
   #broadcast(effects: Effect[]): void {
     const { record } = this
     if (record !== undefined) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
-  }
-
-  #keep(records: readonly MemberRecord[], then: readonly Effect[], effects: Effect[]): void {
-    effects.push({ kind: 'write', batch: records.map(row), then, token: this.#parts.tokens.take(this) })
   }
 
   /** Between 3/4 and 5/4 of `ms`, so that peers do not fall into step. */

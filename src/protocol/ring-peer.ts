@@ -108,6 +108,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
         hints: this.#hints,
         reachableMembers: () => keepers(this.view, this.self).filter(peer => this.isReachable(peer)),
         complete: (now, effects) => this.#agreedByAll(now, effects),
+        mayLetGo: member => this.view.get(member)?.status !== 'leaving' || this.#membership.isKept(member),
         refill: new Refill({ ...parts, hints: this.#hints }),
         ownRefill: () => this.#rejoin.refill,
         hasUnmetMembers: () => keepers(this.view, this.self).some(peer => this.opinion(peer) === 'unknown'),

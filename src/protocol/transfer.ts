@@ -40,6 +40,8 @@ export interface TransferParts {
   readonly detector: FailureDetector
   /** Members that store something and can be reached, without this peer. */
   reachableMembers(): readonly PeerId[]
+  /** True unless this member is leaving and a restart would make this peer forget it. */
+  mayLetGo(member: PeerId): boolean
   readonly refill: Refill
   /** Names the discard after which this peer has to be refilled; 0 for none. */
   ownRefill(): number
@@ -177,6 +179,7 @@ export class Transfer implements StorageClient {
     if (this.#running || this.#askers.size === 0) return
     const ring = this.#parts.routing.ring().digest
     for (const [asker, asked] of this.#askers) {
+      if (!this.#parts.mayLetGo(asker)) continue
       if (asked !== ring || this.#parts.hints.has(asker) || this.#parts.refill.isGiving(asker)) continue
       this.#askers.delete(asker)
       effects.push({ kind: 'send', to: asker, lane: 'request', message: { type: 'transfer-done', ring } })

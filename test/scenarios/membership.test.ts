@@ -180,9 +180,37 @@ describe('a leaving peer', () => {
     cluster.settle()
     expect(cluster.get(ada, 'k', { quorum: 3 }).values).toEqual(['v'])
   })
+
+  test('is not let go before its leaving is durable with those who stay', () => {
+    const cluster = clusterOf(2)
+    cluster.put(ada, 'k', 'v', { quorum: 2 })
+    cluster.peer(ben).storage.isFull = true
+    cluster.peer(ada).leave()
+    cluster.run(20_000)
+    expect(cluster.departed.has(ada)).toBe(false)
+    cluster.peer(ben).storage.isFull = false
+    expect(cluster.runUntil(() => cluster.departed.has(ada))).toBe(true)
+    cluster.restart(ben)
+    expect(cluster.put(ben, 'k', 'later', { quorum: 1 }).status).toBe('ok')
+    cluster.run(10_000)
+    expect(cluster.peer(ben).ringPeer?.view.get(ada)?.status).not.toBe('up')
+    expect(hintsLeft(cluster)).toBe(0)
+  })
 })
 
 describe('member views', () => {
+  test('are written again after the disk refused them', () => {
+    const cluster = clusterOf(3)
+    cluster.peer(ben).storage.isFull = true
+    cluster.add()
+    cluster.run(10_000)
+    cluster.peer(ben).storage.isFull = false
+    cluster.run(3000)
+    cluster.partition([ben], [ada, cyd, dee])
+    cluster.restart(ben)
+    expect(cluster.peer(ben).ringPeer?.view.get(dee)?.status).toBe('up')
+  })
+
   test('converge without gossip, by comparing digests', () => {
     const cluster = clusterOf(4)
     const { publish } = cluster.network

@@ -29,5 +29,12 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 200,
     found: 'an exchange counted a write under way as a difference to repair before the other side had said so'
   },
+  { seed: 2293, operations: 200, found: 'the simulator let a tab vanish whose only other member then saw nobody, and evicts nobody' },
+  {
+    seed: 5183,
+    operations: 165,
+    only: ['lost', 'repeated', 2, 3, 4, 5, 7, 9, 10, 11],
+    found: 'a member whose disk was full let a leaving one go, and had forgotten that after a crash'
+  },
   { seed: 1290, operations: 300, found: 'a write that became durable after its caller had given up stayed where it was, without a hint' }
 ]
