@@ -5,7 +5,7 @@
  * fallbacks alone. Checked in calm runs, whose network is perfect and where at most whole peers come and go: a call succeeds while enough peers
  * are there, a peer that has joined holds what it owns, and nothing is repaired where nothing failed.
  */
-import { toHex } from '../core/bytes.ts'
+import { toHex, toMapKey } from '../core/bytes.ts'
 import { covers } from '../core/causal-context.ts'
 import type { Dot } from '../core/dot.ts'
 import type { PeerId } from '../core/identifiers.ts'
@@ -16,7 +16,7 @@ import type { ProtocolEvent } from '../protocol/effect.ts'
 import type { Message } from '../protocol/message.ts'
 import { partitionOfKey } from '../protocol/routing.ts'
 import type { Cluster } from './cluster.ts'
-import { parseHintKey, prefixes } from '../protocol/storage-layout.ts'
+import { keyOfRow, parseHintKey, prefixes } from '../protocol/storage-layout.ts'
 import type { AskedCall, GetAnswer, PutAnswer } from './client-call.ts'
 import { damagingKinds, type FaultKind } from './fault-kinds.ts'
 
@@ -62,17 +62,46 @@ export class ConductChecks {
     this.#found(`${from} repairs a key at ${to}, which does not own it`)
   }
 
-  /** A peer says that another has got everything from it. */
+  /** A peer says that another has got everything from it: it has worked through its ring, and owes that one nothing more. */
   #gave(from: PeerId, to: PeerId): void {
-    if (this.#run.kinds.some(kind => damagingKinds.includes(kind))) return
-    const hints = this.#cluster.peer(from).storage.rows(prefixes.hint)
-    if (hints.some(({ key }) => parseHintKey(key)?.target === to))
+    if (this.#takesDamage()) return
+    if (this.#hints(from).some(({ target }) => target === to))
       this.#found(`${from} tells ${to} that it has everything, and holds hints for it`)
+    const owed = new Set(this.#hints(from).map(({ key }) => toMapKey(key)))
+    for (const key of this.#copies(from))
+      if (!this.#ownersSeenBy(from, key).includes(from) && !owed.has(toMapKey(key)))
+        this.#found(`${from} tells ${to} that it has everything, and holds a key that it neither owns nor has hints for`)
+  }
+
+  /** A peer is gone for good: what it still holds for others goes with it. */
+  #left(peer: PeerId): void {
+    const isAlone = this.#cluster.peer(peer).ringPeer?.ring().members.length === 0
+    if (isAlone || this.#takesDamage()) return
+    if (this.#hints(peer).length > 0) this.#found(`${peer} has left, and holds hints`)
+  }
+
+  #takesDamage(): boolean {
+    return this.#run.kinds.some(kind => damagingKinds.includes(kind))
+  }
+
+  #hints(peer: PeerId): readonly { readonly target: PeerId; readonly key: Uint8Array }[] {
+    return this.#cluster
+      .peer(peer)
+      .storage.rows(prefixes.hint)
+      .flatMap(({ key }) => parseHintKey(key) ?? [])
+  }
+
+  #copies(peer: PeerId): readonly Uint8Array[] {
+    return this.#cluster
+      .peer(peer)
+      .storage.rows(prefixes.row)
+      .map(({ key }) => keyOfRow(key))
   }
 
   /** A peer reports an event. */
   reported(peer: PeerId, event: ProtocolEvent): void {
-    if (event.type === 'ring-changed') this.#ringChangedMs.set(peer, this.#cluster.time.nowMs)
+    if (event.type === 'left') this.#left(peer)
+    else if (event.type === 'ring-changed') this.#ringChangedMs.set(peer, this.#cluster.time.nowMs)
     else if (event.type === 'tombstone-reaped') this.#forgot(peer, event.record)
     else if (event.type === 'exchange-started') this.#exchanged(peer, event.peer)
     else if (event.type === 'members-changed') {
