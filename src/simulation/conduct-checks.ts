@@ -17,6 +17,7 @@ import type { Message } from '../protocol/message.ts'
 import { partitionOfKey } from '../protocol/routing.ts'
 import type { Cluster } from './cluster.ts'
 import { keyOfRow, parseHintKey, prefixes } from '../protocol/storage-layout.ts'
+import { ReadRepairChecks } from './read-repair-checks.ts'
 import type { AskedCall, GetAnswer, PutAnswer } from './client-call.ts'
 import { damagingKinds, type FaultKind } from './fault-kinds.ts'
 
@@ -42,6 +43,7 @@ export class ConductChecks {
   readonly #cluster: Cluster
   readonly #run: CalmRun
   readonly #found: (problem: string) => void
+  readonly #readRepair: ReadRepairChecks
   readonly #ringChangedMs = new Map<PeerId, number>()
   readonly #joining = new Set<PeerId>()
   readonly #learntLast = new Map<string, MemberRecord>()
@@ -53,10 +55,12 @@ export class ConductChecks {
     this.#cluster = cluster
     this.#run = run
     this.#found = found
+    this.#readRepair = new ReadRepairChecks({ cluster, patienceMs: this.#patienceMs, steadyMs: peer => this.#steadyMs(peer), found })
   }
 
   /** A peer sends a message. */
   sent(from: PeerId, to: PeerId, message: Message): void {
+    this.#readRepair.sent(from, to, message)
     if (message.type === 'transfer-done') this.#gave(from, to)
     if (message.type !== 'repair' || !this.#isSteady(from) || this.#ownersSeenBy(from, message.key).includes(to)) return
     this.#found(`${from} repairs a key at ${to}, which does not own it`)
@@ -113,6 +117,7 @@ export class ConductChecks {
   /** A caller's get ended. */
   got(call: AskedCall, answer: GetAnswer, record: StoredRecord | undefined): void {
     if (answer.status === 'quorum') this.#refused(call)
+    if (answer.status === 'ok' && record !== undefined) this.#readRepair.got(call, answer, record)
     if (answer.status !== 'ok' || record === undefined || record.siblings.length > 0 || !this.#isSteady(call.peer)) return
     const owners = this.#cluster.owners(call.key, call.peer)
     if (!answer.replied.some(peer => owners.includes(peer)))
@@ -129,8 +134,12 @@ export class ConductChecks {
 
   /** True for a peer that runs and whose ring has not changed for a while. */
   #isSteady(peer: PeerId): boolean {
+    return this.#steadyMs(peer) > this.#patienceMs
+  }
+
+  get #patienceMs(): number {
     const { usual, throttled } = steadyAfterMs
-    return this.#steadyMs(peer) > (this.#run.kinds.includes('throttled-timers') ? throttled : usual)
+    return this.#run.kinds.includes('throttled-timers') ? throttled : usual
   }
 
   /** How long a peer has run with the ring that it has. */
