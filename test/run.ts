@@ -13,7 +13,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { addTallies, commandTally, type Report, type Tally, toolTally, vitestTally } from './setup/tally.ts'
+import { addTallies, commandTally, failuresOf, type Report, type Tally, toolTally, vitestTally } from './setup/tally.ts'
 import { ensureBrowser } from './setup/browser.ts'
 
 interface Step {
@@ -21,6 +21,8 @@ interface Step {
   readonly run: () => Promise<Tally>
 }
 
+/** What failed, told again at the end. */
+const failures: string[] = []
 const projectFolder = fileURLToPath(new URL('..', import.meta.url))
 
 /** Runs a command with its output shown, and answers its exit code. */
@@ -42,7 +44,9 @@ function runProject(name: string): Promise<Tally> {
   return withReport(async reportFile => {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
     const exitCode = await run('vitest', ['run', '--project', name, ...reporters])
-    return vitestTally(exitCode, (await readReport(reportFile)) as Report | undefined)
+    const report = (await readReport(reportFile)) as Report | undefined
+    failures.push(...failuresOf(report))
+    return vitestTally(exitCode, report)
   })
 }
 
@@ -118,6 +122,7 @@ async function runAll(names: readonly string[]): Promise<void> {
     if (tally.failed > 0) failedSteps.push(step.name)
   }
   if (failedSteps.length > 0) console.log(`\nFailed: ${failedSteps.join(', ')}`)
+  for (const failure of failures) console.log(`  ${failure.replace(projectFolder, '')}`)
   if (total.skipped > 0) console.log(`\nSkipped tests: ${total.skipped}`)
   const summary = `${total.passed} passed, ${total.failed} failed`
   await mkdir(join(projectFolder, 'test-results'), { recursive: true })

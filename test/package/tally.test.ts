@@ -1,6 +1,6 @@
 /** The last line of `npm test` adds up what the runners said, and cannot turn a failure into silence. */
 import { describe, expect, test } from 'vitest'
-import { addTallies, commandTally, type Report, toolTally, vitestTally } from '../setup/tally.ts'
+import { addTallies, commandTally, failuresOf, type Report, toolTally, vitestTally } from '../setup/tally.ts'
 
 const report = (numbers: Partial<Report>): Report => ({
   success: true,
@@ -11,6 +11,13 @@ const report = (numbers: Partial<Report>): Report => ({
   testResults: [],
   ...numbers
 })
+
+const unloaded = {
+  name: 'test/a.test.ts',
+  status: 'failed',
+  message: 'Error: no such module\n    at load (a.ts:1:1)',
+  assertionResults: []
+}
 
 describe('the tally of a run', () => {
   test('a tool is one check', () => {
@@ -24,7 +31,7 @@ describe('the tally of a run', () => {
   })
 
   test('a file that cannot be loaded is a failure', () => {
-    const counts = report({ numPassedTests: 5, success: false, testResults: [{ status: 'failed', assertionResults: [] }] })
+    const counts = report({ numPassedTests: 5, success: false, testResults: [unloaded] })
     expect(vitestTally(1, counts)).toEqual({ passed: 5, failed: 1, skipped: 0 })
   })
 
@@ -43,6 +50,21 @@ describe('the tally of a run', () => {
     expect(commandTally(1, { passed: 7, failed: 0, skipped: 0 })).toEqual({ passed: 7, failed: 1, skipped: 0 })
     expect(commandTally(0, { passed: 0, failed: 0, skipped: 0 })).toEqual({ passed: 0, failed: 1, skipped: 0 })
     expect(commandTally(0, undefined)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+  })
+
+  test('what failed is told with its reason, each in a line', () => {
+    const passed = { fullName: 'a ring turns', status: 'passed', failureMessages: [] }
+    const failed = {
+      fullName: 'a peer comes back',
+      status: 'failed',
+      failureMessages: ['AssertionError: expected 1\n  to be 2\n    at b.test.ts:3:4']
+    }
+    const tests = { name: 'test/b.test.ts', status: 'failed', message: '', assertionResults: [passed, failed] }
+    expect(failuresOf(report({ testResults: [unloaded, tests] }))).toEqual([
+      'test/a.test.ts: Error: no such module',
+      'test/b.test.ts: a peer comes back: AssertionError: expected 1 to be 2'
+    ])
+    expect(failuresOf(undefined)).toEqual([])
   })
 
   test('tallies add up', () => {

@@ -1,4 +1,5 @@
 /** Adds up what runners report. A pure part of `test/run.ts`, so that it can be tested: a sum that lies hides failures. */
+import { stripVTControlCharacters } from 'node:util'
 
 export interface Tally {
   readonly passed: number
@@ -13,8 +14,18 @@ export interface Report {
   readonly numFailedTests: number
   readonly numPendingTests: number
   readonly numTodoTests: number
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[]
+  readonly testResults: readonly ReportedFile[]
 }
+
+interface ReportedFile {
+  readonly name: string
+  readonly status: string
+  /** Why the file could not be loaded. */
+  readonly message: string
+  readonly assertionResults: readonly { readonly fullName: string; readonly status: string; readonly failureMessages: readonly string[] }[]
+}
+
+const reasonCharactersMax = 300
 
 /** A tool is one check. */
 export function toolTally(exitCode: number): Tally {
@@ -28,6 +39,20 @@ export function vitestTally(exitCode: number, report: Report | undefined): Tally
   const failed = report.numFailedTests + unloaded
   const isUnnamed = failed === 0 && (exitCode !== 0 || !report.success)
   return { passed: report.numPassedTests, failed: isUnnamed ? 1 : failed, skipped: report.numPendingTests + report.numTodoTests }
+}
+
+/** What failed in a project and why, in a line each: a log that was cut still ends with it. */
+export function failuresOf(report: Report | undefined): readonly string[] {
+  return (report?.testResults ?? []).flatMap(({ name, status, message, assertionResults }) => {
+    if (status === 'failed' && assertionResults.length === 0) return [`${name}: ${reasonOf(message)}`]
+    const failed = assertionResults.filter(test => test.status === 'failed')
+    return failed.map(({ fullName, failureMessages }) => `${name}: ${fullName}: ${reasonOf(failureMessages[0] ?? '')}`)
+  })
+}
+
+function reasonOf(message: string): string {
+  const [reason = ''] = stripVTControlCharacters(message).split(/\n\s+at |\n\n/u)
+  return reason.replaceAll(/\s+/gu, ' ').trim().slice(0, reasonCharactersMax)
 }
 
 /** A command that counted for itself. One that failed, or counted nothing, failed once at least. */
