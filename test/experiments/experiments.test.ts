@@ -1,6 +1,6 @@
 /** What the published experiments show, asserted; `npm run experiments` prints the numbers. */
 import { describe, expect, test } from 'vitest'
-import { joinsAndLeaves } from './joins-and-leaves.ts'
+import { joinsAndLeaves, updatesPerSecond } from './joins-and-leaves.ts'
 import { oneKeySet } from './one-key-set.ts'
 import { shoppingCart } from './shopping-cart.ts'
 import { siblingsWithDots, siblingsWithVector } from './sibling-explosion.ts'
@@ -39,7 +39,8 @@ describe('joins and leaves under causal read-modify-write load', { timeout }, ()
   ])('lose no acknowledged update, $rounds times two joins and two leaves', setting => {
     const outcome = joinsAndLeaves(setting)
     expect(outcome).toMatchObject({ lost: 0, joined: setting.rounds * 2, left: setting.rounds * 2, divergences: [] })
-    expect(outcome.acknowledged).toBeGreaterThan(500)
+    const updatesOfUnhindered = (setting.clients * updatesPerSecond * outcome.loadMs) / 1000
+    expect(outcome.acknowledged).toBeGreaterThan(updatesOfUnhindered * 0.75)
     expect(outcome.keysMoved).toBeGreaterThan(setting.rounds * 5)
   })
 })

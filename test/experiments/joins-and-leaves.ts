@@ -28,12 +28,18 @@ export interface JoinsAndLeavesOutcome {
   readonly left: number
   /** Keys whose owners were different after a join or leave, summed over all changes. */
   readonly keysMoved: number
+  /** Virtual time from the first update until no other began. */
+  readonly loadMs: number
   readonly divergences: readonly string[]
 }
 
 const quorum = 2
 const keys = Array.from({ length: 10 }, (_, index) => `key-${index}`)
+/** Longest pause of a client between two updates; half of it on the average. */
 const pauseMs = 2000
+
+/** Updates per client and second that the pauses allow when nothing has to wait. */
+export const updatesPerSecond = 2000 / pauseMs
 
 export function joinsAndLeaves(setting: JoinsAndLeavesSetting): JoinsAndLeavesOutcome {
   return new JoinsAndLeaves(setting).run()
@@ -72,6 +78,7 @@ class JoinsAndLeaves {
       keysMoved += moved(before, between) + moved(between, this.#owners())
     }
     this.#isOver = true
+    const loadMs = cluster.time.nowMs
     cluster.runUntil(() => this.#open === 0)
     cluster.settle()
     cluster.run(1000)
@@ -80,6 +87,7 @@ class JoinsAndLeaves {
       joined: cluster.peers.length - 5,
       left: cluster.departed.size,
       keysMoved,
+      loadMs,
       divergences: divergences(cluster, keys)
     }
   }
