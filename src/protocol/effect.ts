@@ -9,6 +9,7 @@ import type { PeerId, RequestId } from '../core/identifiers.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { Message, PutStatus } from './message.ts'
 import type { Instant } from './instant.ts'
+import type { MoveProgress } from './move-progress.ts'
 
 /** One change of a storage batch. */
 export type BatchOperation =
@@ -66,6 +67,8 @@ export type ProtocolEvent =
   | { readonly type: 'key-discarded'; readonly key: Uint8Array; readonly record: StoredRecord }
   /** A copy that may be the last was kept by a peer back from a long absence, though it may have been deleted meanwhile. */
   | { readonly type: 'key-kept'; readonly key: Uint8Array }
+  /** Copies move because the ring changed: how far that has come. */
+  | { readonly type: 'progress'; readonly moves: MoveProgress }
   /** All keys in storage are known. */
   | { readonly type: 'indexed' }
   | { readonly type: 'storage-failed'; readonly code: string }

@@ -21,6 +21,7 @@ import type { Instant } from './instant.ts'
 import { KeyIndex } from './key-index.ts'
 import { Membership, type MembershipParts } from './membership.ts'
 import type { Message } from './message.ts'
+import { noMoves, type MoveProgress } from './move-progress.ts'
 import { PutCoordinator } from './put-coordinator.ts'
 import { PutRequests, type PutCall } from './put-request.ts'
 import type { StoredSums } from './partition-sums.ts'
@@ -335,6 +336,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   hints(): readonly { readonly target: PeerId; readonly count: number; readonly bytes: number }[] {
     return this.#hints.waiting()
+  }
+
+  /** How far the last change of the ring has come here. */
+  get moves(): MoveProgress {
+    return noMoves
   }
 
   #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {

@@ -320,6 +320,7 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
       case 'rolled-back':
         return rolledBack()
       case 'indexed':
+      case 'progress':
         return
       case 'left':
         hasLeft = true
