@@ -126,10 +126,10 @@ export class PartitionLoader implements StorageClient {
     }
   }
 
-  /** Reads a little more than there should be, so that a page seldom has to be followed by an empty one. */
+  /** Reads a little more than there should be, so that a page seldom has to be followed by an empty one; ever more where nobody knows how many there are. */
   #scan(load: Load, effects: Effect[]): void {
     this.#index.expectPage(load.partition)
-    load.limit = Math.min(indexPageRows, this.#index.sizeOf(load.partition) + 16)
+    load.limit = Math.min(indexPageRows, Math.max(this.#index.sizeOf(load.partition) + 16, load.limit * 2))
     const token = this.#tokens.take(this)
     this.#scans.set(token, load)
     effects.push({ kind: 'scan', prefix: prefixes.index, after: load.after, limit: load.limit, token })

@@ -23,13 +23,29 @@ export async function printStart(keys: number): Promise<void> {
     console.log('until all partitions can be compared | ms | processor ms | rows read | bytes read')
     console.log('--- | --- | --- | --- | ---')
     await reopen(storage)
-    await printOne('after a crash with writes to every partition, or from a storage without sums: index rows', storage)
+    await printOne('from a storage of an earlier version, without sums: index rows', storage)
     await reopen(storage)
     await printOne('after a stop in good order, or a crash while nothing was written: sums', storage)
+    await writeToEveryPartition(storage, keys)
+    await reopen(storage)
+    await printOne('after a crash with writes to every partition: marks and index rows', storage)
     await printValues(storage)
   } finally {
     await storage.close()
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Writes keys again until each partition has been written to, as a peer does that is killed before it writes any sum. */
+async function writeToEveryPartition(storage: Storage, keys: number): Promise<void> {
+  const index = new KeyIndex(partitions, new Tokens(1), await storedSums(storage))
+  const written = new Set<number>()
+  for (let each = 0; each < keys && written.size < partitions; each++) {
+    const [key, row] = [keyOf(each), rowOf(each, 1)]
+    const { operations, partition } = index.change(key, row, row)
+    if (written.has(partition)) continue
+    written.add(partition)
+    await storage.write([{ type: 'put', key: rowKey(key), value: encodeRow(row) }, ...operations])
   }
 }
 
