@@ -2,7 +2,7 @@
  * Gives every partition its owners, in the order of what must not fail: distinct owners, then durable ones, then capacities, then zones.
  */
 import { completeByPaths } from './augmenting-path.ts'
-import { capacities } from './capacity.ts'
+import { capacities, capacityBounds, type CapacityBounds } from './capacity.ts'
 import { deferAcceptance, type Round } from './deferred-acceptance.ts'
 import { Placement, type Placeable } from './placement.ts'
 import { Walk } from './preference-list.ts'
@@ -16,8 +16,12 @@ export interface Assignment {
 }
 
 /** Places the owners of all partitions among `members`, which are sorted, distinct and of positive weight. */
-export function assignOwners(members: readonly RingMember[], options: Required<RingOptions>): Assignment {
-  const placement = new Placement(placeable(members, options))
+export function assignOwners(
+  members: readonly RingMember[],
+  options: Required<RingOptions>,
+  bounds: CapacityBounds = capacityBounds
+): Assignment {
+  const placement = new Placement(placeable(members, options, bounds))
   const walk = new Walk(
     members.map(member => tokenSeeds(options.cluster, member.peerId, member.weight)),
     options.partitions
@@ -40,7 +44,7 @@ function zonesOf(members: readonly RingMember[]): number[] {
   })
 }
 
-function placeable(members: readonly RingMember[], options: Required<RingOptions>): Placeable {
+function placeable(members: readonly RingMember[], options: Required<RingOptions>, bounds: CapacityBounds): Placeable {
   const { partitions } = options
   const owners = Math.min(options.replicas, members.length)
   const durable = members.map(member => member.durable)
@@ -48,7 +52,7 @@ function placeable(members: readonly RingMember[], options: Required<RingOptions
   const zones = zonesOf(members)
   const ownersPerZone = Math.ceil(owners / Math.max(1, new Set(zones).size))
   const question = { partitions, owners, durableOwners, weights: members.map(member => member.weight), durable, zones, ownersPerZone }
-  return { ...question, capacities: capacities(question) }
+  return { ...question, capacities: capacities(question, bounds) }
 }
 
 /** Brings every partition to `owners` owners: with zones if possible, else without, and if it must be over a capacity. */

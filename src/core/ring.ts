@@ -23,7 +23,7 @@ import { ringWarnings } from './ring-warnings.ts'
 export type { RingMember, RingOptions } from './ring-options.ts'
 
 /** Changes whenever the function changes, so that peers with different functions never take their rings for the same. */
-const RING_FUNCTION = 1
+const RING_FUNCTION = 2
 const DIGEST_BYTES = 8
 
 /** Who owns what among a set of members. */

@@ -6,7 +6,7 @@
  */
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { createRing, type RingMember } from '../../src/core/ring.ts'
-import { loadsOf, measure, movedReplicas, quorumsLostPercent, type Candidate, type Measures, type Table } from './ring/measures.ts'
+import { loadsOf, measure, type Candidate, type Measures, type Table } from './ring/measures.ts'
 import * as rivals from './ring/rivals.ts'
 
 const SIZES = [5, 10, 20, 50, 100]
@@ -90,67 +90,6 @@ function printMeasures(title: string, candidates: readonly [string, Candidate][]
   )
 }
 
-/** A run of memberships, and what each step moves beside the minimum. */
-function claimRow(name: string, steps: readonly (readonly string[])[], describe: Describe): string[] {
-  const { compute } = ours(1024, describe)
-  const tables = steps.map(compute)
-  let [moved, least, worst, quorums, full] = [0, 0, 0, 0, 0]
-  for (const [index, after] of tables.slice(1).entries()) {
-    const before = tables[index] ?? []
-    const [peers, earlier] = [steps[index + 1] ?? [], steps[index] ?? []]
-    const left = earlier.filter(peer => !peers.includes(peer)).reduce((sum, peer) => sum + (loadsOf(before).get(peer) ?? 0), 0)
-    const came = (peers.filter(peer => !earlier.includes(peer)).length * after.flat().length) / peers.length
-    const minimum = Math.max(came, left + after.flat().length - before.flat().length)
-    const step = movedReplicas(before, after)
-    ;[moved, least] = [moved + step, least + minimum]
-    worst = Math.max(worst, step / minimum)
-    quorums = Math.max(quorums, quorumsLostPercent(before, after))
-    full = Math.max(full, Math.max(...loadsOf(after).values()) / (after.flat().length / peers.length))
-  }
-  const violations = tables.map(table => table.filter(owners => crowded(owners, describe)).length)
-  return [
-    name,
-    String(moved),
-    least.toFixed(0),
-    (moved / least).toFixed(2),
-    worst.toFixed(2),
-    quorums.toFixed(1),
-    full.toFixed(2),
-    String(Math.max(...violations))
-  ]
-}
-
-function crowded(owners: readonly string[], describe: Describe): boolean {
-  const zones = owners.map(owner => describe(owner).zone).filter(zone => zone !== undefined)
-  return new Set(zones).size < zones.length
-}
-
-function printClaims(): void {
-  const names = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, index) => `claim.${from + index}`)
-  const growing = (from: number, to: number): string[][] => Array.from({ length: to - from + 1 }, (_, step) => names(0, from + step))
-  const inZones =
-    (zones: number): Describe =>
-    peer => ({ zone: `zone ${indexOf(peer) % zones}` })
-  const zoneOut = Array.from({ length: 7 }, (_, step) => [
-    ...names(0, 12).filter(peer => indexOf(peer) % 4 > 0 || indexOf(peer) >= Math.floor(step / 2) * 4),
-    ...names(12, 24).filter(peer => indexOf(peer) % 4 === 0 && indexOf(peer) < 12 + Math.ceil(step / 2) * 4)
-  ])
-  print("\n## Sequences of changes, Q=1024, N=3 (Riak's claim problems)\n")
-  printRows(
-    ['sequence', 'moved', 'minimum', 'ratio', 'worst step', 'worst % quorums lost', 'worst max/mean', 'most zone violations'],
-    [
-      claimRow('1 to 16 equal peers', growing(1, 16), () => ({})),
-      claimRow('16 to 4 equal peers', growing(4, 16).toReversed(), () => ({})),
-      claimRow('three zones, 3 to 15 peers', growing(3, 15), inZones(3)),
-      claimRow('three zones, 15 to 3 peers', growing(3, 15).toReversed(), inZones(3)),
-      claimRow('four zones, 4 to 16 peers', growing(4, 16), inZones(4)),
-      claimRow('four zones, 16 to 4 peers', growing(4, 16).toReversed(), inZones(4)),
-      claimRow('four zones of three: one zone replaced, a join and a leave at a time', zoneOut, inZones(4)),
-      claimRow('four zones of three: one zone replaced at once', [zoneOut[0] ?? [], zoneOut[6] ?? []], inZones(4))
-    ]
-  )
-}
-
 /** Efficiency = mean load / maximum load, as the paper's Figure 8 has it. */
 function efficiency(loads: readonly number[]): number {
   return loads.reduce((sum, load) => sum + load, 0) / loads.length / Math.max(...loads)
@@ -209,5 +148,4 @@ printMeasures('dynamesh in other settings', [
   ['Q=1024, every second peer a tab, weights 4:1', ours(1024, peer => (indexOf(peer) % 2 === 0 ? { weight: 4 } : { durable: false }))],
   ['Q=1024, N=5', ours(1024, () => ({}), 5)]
 ])
-printClaims()
 printFigure8()

@@ -13,12 +13,12 @@ export interface Measures {
 }
 
 /** Replicas of `after` that `before` does not have; both tables have as many partitions. */
-export function movedReplicas(before: Table, after: Table): number {
+function movedReplicas(before: Table, after: Table): number {
   return after.reduce((count, owners, partition) => count + owners.filter(owner => before[partition]?.includes(owner) !== true).length, 0)
 }
 
 /** Percentage of partitions that keep fewer than a quorum of their owners. */
-export function quorumsLostPercent(before: Table, after: Table): number {
+function quorumsLostPercent(before: Table, after: Table): number {
   const lost = before.filter((owners, partition) => {
     const kept = owners.filter(owner => after[partition]?.includes(owner) === true).length
     return kept < Math.floor(owners.length / 2) + 1
