@@ -10,12 +10,12 @@ import type {
   GetResult,
   KeyInfo,
   KeyPlacement,
-  MemberInfo,
   PeerStatus,
   PutOptions,
   PutResult,
   RingInfo
 } from '../store/api.ts'
+import type { MemberInfo } from '../store/member-api.ts'
 import { usageError } from './arguments.ts'
 import type { Invocation } from './command.ts'
 import { controlClient } from './control/client.ts'

@@ -4,7 +4,8 @@
  */
 import { StoreError } from '../core/errors.ts'
 import { createPeer } from '../entry/nodejs.ts'
-import type { MemberInfo, Peer } from '../store/api.ts'
+import type { Peer } from '../store/api.ts'
+import type { MemberInfo } from '../store/member-api.ts'
 import type { Access } from './access.ts'
 import type { Invocation } from './command.ts'
 import type { Terminal } from './terminal.ts'

@@ -62,6 +62,10 @@ interface ErrorTable {
   ERR_NOT_OWNER: 'ProtocolError'
   ERR_MEMBER_RECORD_INVALID: 'ProtocolError'
   ERR_MEMBERS_FULL: 'LimitError'
+  ERR_MEMBER_UNKNOWN: 'InvalidArgumentError'
+  ERR_MEMBER_AMBIGUOUS: 'InvalidArgumentError'
+  ERR_MEMBER_SELF: 'InvalidArgumentError'
+  ERR_MEMBER_REACHABLE: 'InvalidArgumentError'
   ERR_DUPLICATE_IDENTITY: 'ProtocolError'
   ERR_NOT_ADMITTED: 'NotAdmittedError'
   ERR_CLUSTER_CONFIG_MISMATCH: 'ConfigError'
@@ -124,6 +128,10 @@ const CODES: { readonly [Code in ErrorCode]: readonly [errorClass: ErrorTable[Co
   ERR_NOT_OWNER: ['ProtocolError', true],
   ERR_MEMBER_RECORD_INVALID: ['ProtocolError', false],
   ERR_MEMBERS_FULL: ['LimitError', false],
+  ERR_MEMBER_UNKNOWN: ['InvalidArgumentError', false],
+  ERR_MEMBER_AMBIGUOUS: ['InvalidArgumentError', false],
+  ERR_MEMBER_SELF: ['InvalidArgumentError', false],
+  ERR_MEMBER_REACHABLE: ['InvalidArgumentError', false],
   ERR_DUPLICATE_IDENTITY: ['ProtocolError', false],
   ERR_NOT_ADMITTED: ['NotAdmittedError', false],
   ERR_CLUSTER_CONFIG_MISMATCH: ['ConfigError', false],

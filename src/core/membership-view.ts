@@ -77,6 +77,11 @@ export function mergeMember(view: MembershipView, record: MemberRecord): { reado
   return { view: view.with(record), changed: true }
 }
 
+/** True for a status that nobody waits for: the peer left, or was declared gone. */
+export function isGone(status: MemberStatus): boolean {
+  return status === 'left' || status === 'evicted'
+}
+
 const IN_RING: ReadonlySet<MemberStatus> = new Set(['joining', 'up'])
 
 /**

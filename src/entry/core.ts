@@ -4,6 +4,7 @@
  */
 export { isPartitionCount, type Position, partitionOf, position, positionBytes } from '../core/position.ts'
 export { createRing, type Ring, type RingMember, type RingOptions } from '../core/ring.ts'
+export { type PartitionMove, ringChange, type RingChange, type RingHealth, type Spread } from '../core/change-plan.ts'
 
 export { compareDots, type Dot, formatDot } from '../core/dot.ts'
 export { type VersionVector } from '../core/version-vector.ts'

@@ -12,8 +12,6 @@ export type {
   KeyInfo,
   KeyInput,
   KeyPlacement,
-  MemberInfo,
-  MemberStatus,
   Peer,
   PeerEvents,
   PeerOptions,
@@ -28,6 +26,17 @@ export type {
   ValueInput,
   WatchChange
 } from '../store/api.ts'
+export type {
+  ChangePlan,
+  EvictOptions,
+  EvictResult,
+  MemberInfo,
+  MemberStatus,
+  MembershipChange,
+  MoveSize,
+  NewMember
+} from '../store/member-api.ts'
+export type { PartitionMove, RingChange, RingHealth, Spread } from '../core/change-plan.ts'
 export type { Logger } from '../ports/logger.ts'
 export type { ConnectionInfo } from '../ports/network.ts'
 export type { ScanRange, Storage, StorageOperation, StorageRow, StorageStatus } from '../ports/storage.ts'

@@ -49,6 +49,14 @@ export interface PutOutcome {
   readonly n: number
 }
 
+/** An eviction was kept and told to the others. */
+export interface EvictOutcome {
+  readonly kind: 'evict'
+}
+
+/** How a call ended. */
+export type CallOutcome = GetOutcome | PutOutcome | EvictOutcome
+
 /** News for whoever watches the peer; nothing depends on it. */
 export type ProtocolEvent =
   | { readonly type: 'key-changed'; readonly key: Uint8Array; readonly record: StoredRecord }
@@ -93,7 +101,7 @@ export type Effect =
   /** Write atomically. When durable: perform `then`, and call `written` with `token`. When it failed: call `failed`. */
   | { readonly kind: 'write'; readonly batch: readonly BatchOperation[]; readonly then: readonly Effect[]; readonly token: number }
   /** Answer a caller of this peer. */
-  | { readonly kind: 'settle'; readonly call: number; readonly outcome: GetOutcome | PutOutcome }
+  | { readonly kind: 'settle'; readonly call: number; readonly outcome: CallOutcome }
   /** Stay connected to these peers. */
   | { readonly kind: 'want'; readonly peers: readonly { readonly peer: PeerId; readonly addresses: readonly string[] }[] }
   | { readonly kind: 'report'; readonly event: ProtocolEvent }

@@ -21,7 +21,7 @@ import {
   type MemberStatus,
   type MemberVerifier
 } from '../core/member-record.ts'
-import { mergeMember, type MembershipView } from '../core/membership-view.ts'
+import { isGone, mergeMember, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
 import type { BatchOperation, Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
@@ -37,8 +37,6 @@ export const membershipMs = { exchange: 3000, heartbeat: 30_000 } as const
 
 /** Meta row of this storage incarnation's replica id. */
 export const replicaIdKey: Uint8Array = metaKey('replica')
-
-const GONE: ReadonlySet<MemberStatus> = new Set(['left', 'evicted'])
 
 /** What this peer says of itself when it starts. */
 export interface OwnMember {
@@ -196,7 +194,7 @@ export class Membership {
     for (const record of this.#view.all()) {
       const isPresent = connected.has(record.peerId) || record.peerId === this.#parts.signer.peerId
       const isMeantToStay = record.durable && record.status !== 'leaving'
-      if (isPresent || isMeantToStay || GONE.has(record.status)) {
+      if (isPresent || isMeantToStay || isGone(record.status)) {
         this.#absentSinceMs.delete(record.peerId)
         continue
       }
@@ -207,6 +205,24 @@ export class Membership {
     }
     this.#merge(now, evicted, effects)
     for (const record of evicted) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
+  }
+
+  /** An operator declares a member gone for good; `told` are effects that follow once this is kept, or the disk refused, and the others were told. */
+  evict(now: Instant, peer: PeerId, effects: Effect[], told: readonly Effect[]): void {
+    const record = this.#view.get(peer)
+    if (record === undefined || isGone(record.status)) {
+      effects.push(...told)
+      return
+    }
+    const eviction = signMember(evictionOf(record), this.#parts.cluster, this.#parts.signer)
+    this.#merge(now, [eviction], effects, [...this.#telling(eviction), ...told])
+  }
+
+  /** To all that can be told at once, and to the others by whom those tell. */
+  #telling(record: MemberRecord): readonly Effect[] {
+    const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
+    for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
+    return told
   }
 
   #compareWith(peer: PeerId, effects: Effect[]): void {
@@ -247,8 +263,8 @@ export class Membership {
     if (this.#own.status === 'joining') this.#parts.met(now, effects)
   }
 
-  /** Merges checked records. */
-  #merge(now: Instant, records: readonly MemberRecord[], effects: Effect[]): void {
+  /** Merges checked records; `told` are effects that follow once they are kept, or the disk refused. */
+  #merge(now: Instant, records: readonly MemberRecord[], effects: Effect[], told: readonly Effect[] = []): void {
     const changed: MemberRecord[] = []
     for (const record of records) {
       const merged = mergeMember(this.#view, record)
@@ -259,7 +275,7 @@ export class Membership {
     if (changed.length === 0) return
     const about = changed.find(record => record.peerId === this.#parts.signer.peerId)
     const rows = changed.map(record => ({ peer: record.peerId, batch: [row(record)] }))
-    this.#keeper.keep(rows, [], effects)
+    this.#keeper.keep(rows, told, effects)
     if (about !== undefined) this.#refute(now, about, effects)
     this.#parts.changed(
       now,
@@ -294,9 +310,7 @@ export class Membership {
     )
     this.#sequence += 1
     this.#view = this.#view.with(record)
-    const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
-    for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
-    told.push(...after)
+    const told = [...this.#telling(record), ...after]
     const batch = [this.identityRow(), row(record), takeMintingId]
     this.#keeper.keep([{ peer: signer.peerId, batch }], told, effects)
     this.#parts.changed(now, [signer.peerId], effects)

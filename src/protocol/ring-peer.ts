@@ -19,17 +19,17 @@ import { GetCoordinator, type GetCall } from './get-coordinator.ts'
 import { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import { KeyIndex } from './key-index.ts'
-import { Membership, type MembershipParts } from './membership.ts'
+import { Membership } from './membership.ts'
 import type { Message } from './message.ts'
 import { noMoves, type MoveProgress } from './move-progress.ts'
 import { PutCoordinator } from './put-coordinator.ts'
 import { PutRequests, type PutCall } from './put-request.ts'
-import type { StoredSums } from './partition-sums.ts'
 import { Refill } from './refill.ts'
-import { Rejoin, type AbsenceRows } from './rejoin.ts'
+import { Rejoin } from './rejoin.ts'
 import { Replica } from './replica.ts'
 import { ReplicaOperations } from './replica-operation.ts'
 import { ReplicaServer } from './replica-server.ts'
+import type { RingPeerOptions } from './ring-peer-options.ts'
 import type { ClusterConfiguration } from './hello.ts'
 import type { Routing } from './routing.ts'
 import { Graveyard } from './tombstone-graveyard.ts'
@@ -38,26 +38,6 @@ import { Scrub } from './scrub.ts'
 import { Tokens } from './tokens.ts'
 import { Transfer } from './transfer.ts'
 import { keepers, wantedPeers } from './wanted-peers.ts'
-
-/** What a peer starts from. */
-export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs'> {
-  readonly configuration: ClusterConfiguration
-  /** First epoch that was never leased. */
-  readonly epochLease: number
-  /** Digest of the last ring that was worked through, or empty. */
-  readonly settledRing: string
-  /** Replica id that writes are numbered under; see `minting-id.ts`. @default the own one */
-  readonly mintingId?: ReplicaId
-  /** Hint rows found in storage. */
-  readonly hintRows: readonly ScannedRow[]
-  /** Storage keys of rows that were found damaged meanwhile. */
-  readonly damagedRows?: readonly Uint8Array[]
-  readonly sums: StoredSums
-  readonly keysMax?: number
-  /** Age at which a tombstone that all owners hold is reaped. */
-  readonly tombstoneGraceMs: number
-  readonly absenceRows: AbsenceRows
-}
 
 export class RingPeer implements Machine, StorageClient, Routing {
   readonly self: PeerId
@@ -246,6 +226,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#departure.begin(now, effects)
   }
 
+  /** A caller declares another member gone for good; ends with a `settle` effect of the same number. */
+  evict(now: Instant, call: number, peer: PeerId, effects: Effect[]): void {
+    this.#membership.evict(now, peer, effects, [{ kind: 'settle', call, outcome: { kind: 'evict' } }])
+  }
+
   /** The peer is about to stop in good order: keeps what makes the next start fast. */
   rest(effects: Effect[]): void {
     this.#index.sums.rest(effects)
@@ -322,6 +307,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   get keys(): number {
     return this.#replica.keys
+  }
+
+  /** How many keys are stored here of each partition. */
+  get counts(): Pick<KeyIndex, 'sizeOf' | 'isComplete'> {
+    return this.#index
   }
 
   get mintingId(): ReplicaId {

@@ -1,7 +1,7 @@
 /** Whom a peer stays connected to, and who of them stores something: the members of its view that have not gone. */
 import type { PeerId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/member-record.ts'
-import type { MembershipView } from '../core/membership-view.ts'
+import { isGone, type MembershipView } from '../core/membership-view.ts'
 
 /** Members to stay connected to, and where they are. */
 export function wantedPeers(
@@ -17,5 +17,5 @@ export function keepers(view: MembershipView, self: PeerId): readonly PeerId[] {
 }
 
 function present(view: MembershipView, self: PeerId): readonly MemberRecord[] {
-  return view.all().filter(({ peerId, status }) => peerId !== self && status !== 'left' && status !== 'evicted')
+  return view.all().filter(({ peerId, status }) => peerId !== self && !isGone(status))
 }

@@ -159,6 +159,11 @@ export class SimulatedPeer implements Endpoint {
     this.#step((peer, now, effects) => peer.leave(now, effects))
   }
 
+  evict(member: PeerId): void {
+    this.#parts.observer.noted(this.peer, `evicts ${member}`)
+    this.#step((peer, now, effects) => peer.evict(now, 0, member, effects))
+  }
+
   /** A request id that this peer has not used yet. */
   nextRequest(counter: number): RequestId {
     const replica = this.#life?.ringPeer.member?.replica ?? '0'.repeat(16)
@@ -321,7 +326,7 @@ export class SimulatedPeer implements Endpoint {
           })
         )
       case 'settle':
-        return this.#settle(life, effect.call, effect.outcome)
+        return effect.outcome.kind === 'evict' ? undefined : this.#settle(life, effect.call, effect.outcome)
       case 'want':
         return this.#want(effect.peers.map(({ peer }) => peer))
       case 'report':

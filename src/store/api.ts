@@ -5,6 +5,7 @@ import type { ErrorCode, WriteOutcome } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { ConnectionInfo } from '../ports/network.ts'
 import type { Storage, StorageStatus } from '../ports/storage.ts'
+import type { ChangePlan, EvictOptions, EvictResult, MemberInfo, MembershipChange } from './member-api.ts'
 
 /** Keys and values are bytes; a text stands for its UTF-8 bytes and must be well formed. No normalisation takes place. */
 export type KeyInput = string | Uint8Array
@@ -144,25 +145,6 @@ export interface DeleteResult {
   /** False when there was nothing to delete; then nothing was written. */
   readonly existed: boolean
   readonly context: Uint8Array
-}
-
-export type MemberStatus = 'joining' | 'up' | 'leaving' | 'left' | 'evicted'
-
-export interface MemberInfo {
-  readonly peerId: string
-  readonly self: boolean
-  readonly status: MemberStatus
-  /** What this peer thinks of it right now. */
-  readonly reachability: 'self' | 'reachable' | 'suspect' | 'unknown'
-  readonly weight: number
-  readonly durable: boolean
-  readonly zone: string | undefined
-  readonly replicaId: string
-  readonly incarnation: number
-  readonly addresses: readonly string[]
-  readonly connection: ConnectionInfo | undefined
-  /** Partitions it owns in the current ring. */
-  readonly partitionsOwned: number
 }
 
 export interface RingInfo {
@@ -316,8 +298,19 @@ export interface Peer {
   join(addresses: readonly string[]): void
   /** Cuts or restores this peer's network: for demonstrations and tests. */
   cutNetwork(isCut: boolean): void
-  /** Leaves the ring for good, then stops. */
+  /** What a change of the members would do. Nothing is done. */
+  planChange(change: MembershipChange): ChangePlan
+  /**
+   * Leaves the ring for good, then stops. It serves until the other members that can be reached have everything. A second call waits for the same.
+   * The signal ends the wait, not the leaving.
+   */
   leave(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /**
+   * Declares another member gone for good: a durable one whose disk will not come back, which nobody else takes out of the ring. `peer` is its peer id, or a
+   * beginning or an end of it (6 characters or more) that no other member has. Others take over its partitions at once. Should it come back after all, it
+   * becomes a member again. Resolves when this is durable here and the others were told.
+   */
+  evict(peer: string, options?: EvictOptions): Promise<EvictResult>
   /** Stops; the data and the place in the ring stay. Calls in flight settle first. Stopping twice is fine. */
   stop(): Promise<void>
   addEventListener<Name extends keyof PeerEvents>(

@@ -1,7 +1,7 @@
 /** Callers that wait for an answer, by number. Each is answered exactly once. */
 import { StoreError, type WriteOutcome } from '../core/errors.ts'
 import type { RequestId } from '../core/identifiers.ts'
-import type { GetOutcome, PutOutcome } from '../protocol/effect.ts'
+import type { CallOutcome } from '../protocol/effect.ts'
 
 /** What a call asks for, as far as its end is concerned. */
 export interface CallSubject {
@@ -11,7 +11,7 @@ export interface CallSubject {
 }
 
 interface Waiting {
-  readonly resolve: (outcome: GetOutcome | PutOutcome) => void
+  readonly resolve: (outcome: CallOutcome) => void
   readonly reject: (error: StoreError) => void
   readonly request: RequestId | undefined
   readonly release: (() => void) | undefined
@@ -62,10 +62,7 @@ export class Calls {
   }
 
   /** Starts a call with a fresh number and waits for its outcome, or for the signal. */
-  run(
-    { request, signal }: CallSubject,
-    begin: (call: number, failed: (error: StoreError) => void) => void
-  ): Promise<GetOutcome | PutOutcome> {
+  run({ request, signal }: CallSubject, begin: (call: number, failed: (error: StoreError) => void) => void): Promise<CallOutcome> {
     if (signal?.aborted === true) return Promise.reject(aborted(undefined, signal))
     if (this.#closed) return Promise.reject(closed(undefined))
     this.#last += 1
@@ -76,7 +73,7 @@ export class Calls {
     })
   }
 
-  settle(call: number, outcome: GetOutcome | PutOutcome): void {
+  settle(call: number, outcome: CallOutcome): void {
     this.#take(call)?.resolve(outcome)
   }
 

@@ -12,7 +12,7 @@ import type { PeerId } from '../core/identifiers.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Storage, StorageRow } from '../ports/storage.ts'
-import type { Effect, GetOutcome, ProtocolEvent, PutOutcome, StorageFailure } from '../protocol/effect.ts'
+import type { CallOutcome, Effect, ProtocolEvent, StorageFailure } from '../protocol/effect.ts'
 import type { Instant } from '../protocol/instant.ts'
 import { readMessage, writeMessage } from '../protocol/message-codec.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
@@ -27,7 +27,7 @@ export interface DriverParts {
   readonly clock: Clock
   readonly metrics: Metrics
   /** Answers a caller. */
-  settle(call: number, outcome: GetOutcome | PutOutcome): void
+  settle(call: number, outcome: CallOutcome): void
   report(event: ProtocolEvent): void
   /** Something of ours failed. Must not throw. */
   broke(error: StoreError): void

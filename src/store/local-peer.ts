@@ -3,6 +3,7 @@
  */
 import { StoreError } from '../core/errors.ts'
 import { toMapKey } from '../core/bytes.ts'
+import { isGone } from '../core/membership-view.ts'
 import { isDeleted, maximalSiblings, recordHash, valueBytes } from '../core/record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../ports/storage.ts'
@@ -20,7 +21,6 @@ import type {
   KeyInfo,
   KeyInput,
   KeyPlacement,
-  MemberInfo,
   Peer,
   PeerStatus,
   PutOptions,
@@ -31,7 +31,11 @@ import type {
   ValueInput,
   WatchChange
 } from './api.ts'
+import type { ChangePlan, EvictOptions, EvictResult, MemberInfo, MembershipChange } from './member-api.ts'
+import { planChange } from './change-plan.ts'
 import { collectionOf } from './collection.ts'
+import { departureOf, type Departure } from './departure.ts'
+import { checkEviction } from './eviction.ts'
 import { intactRows } from './intact-rows.ts'
 import { keyBytes } from './key-input.ts'
 import { OptionReader } from './option-reader.ts'
@@ -63,6 +67,7 @@ export class LocalPeer implements Peer {
   readonly #requests: Requests
   #phase: 'running' | 'stopped' = 'running'
   #stopping: Promise<void> | undefined
+  #departure: Departure | undefined
   #isCut = false
 
   constructor(parts: LocalPeerParts) {
@@ -159,7 +164,7 @@ export class LocalPeer implements Peer {
       keys: ringPeer.keys,
       hints: ringPeer.hints(),
       ringDigest: ringPeer.ring().digest,
-      members: ringPeer.view.all().filter(({ status }) => status !== 'left' && status !== 'evicted').length,
+      members: ringPeer.view.all().filter(({ status }) => !isGone(status)).length,
       networkCut: this.#isCut
     }
   }
@@ -185,10 +190,31 @@ export class LocalPeer implements Peer {
     this.#parts.events.emit('network:cut', { cut: isCut })
   }
 
+  planChange(change: MembershipChange): ChangePlan {
+    this.#mustRun()
+    const { ringPeer, storage, options } = this.#parts
+    return planChange({ ringPeer, cluster: options.cluster, bytes: storage.status().bytes }, change)
+  }
+
+  async evict(peer: string, options?: EvictOptions): Promise<EvictResult> {
+    this.#mustRun()
+    const { calls, driver, ringPeer } = this.#parts
+    const { member, signal } = checkEviction(ringPeer, peer, options)
+    const { peerId } = member
+    if (isGone(member.status)) return { peerId, changed: false }
+    await calls.run({ request: undefined, signal }, (call, failed) =>
+      driver.begin((now, effects) => ringPeer.evict(now, call, peerId, effects), failed)
+    )
+    return { peerId, changed: true }
+  }
+
   async leave(options?: { readonly signal?: AbortSignal }): Promise<void> {
     this.#mustRun()
     const signal = signalOf('leave', options)
-    await this.#left(signal)
+    if (signal?.aborted === true) throw new StoreError('ERR_ABORTED', 'Leaving was given up before it began.', { cause: signal.reason })
+    const { driver, ringPeer } = this.#parts
+    this.#departure ??= departureOf(this.#parts.events, failed => driver.begin((now, effects) => ringPeer.leave(now, effects), failed))
+    await this.#departure.left(signal)
     await this.stop()
   }
 
@@ -201,31 +227,10 @@ export class LocalPeer implements Peer {
 
   removeEventListener: Peer['removeEventListener'] = (name, listener) => this.#parts.events.removeEventListener(name, listener)
 
-  /** Resolves when this peer has given everything away. */
-  async #left(signal: AbortSignal | undefined): Promise<void> {
-    const { driver, ringPeer, events } = this.#parts
-    const listening = new AbortController()
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const onAbort = (): void =>
-          reject(
-            new StoreError('ERR_ABORTED', 'Leaving was interrupted; the peer goes on giving its copies away while it runs.', {
-              cause: signal?.reason
-            })
-          )
-        if (signal?.aborted === true) return onAbort()
-        signal?.addEventListener('abort', onAbort, { once: true, signal: listening.signal })
-        events.addEventListener('member:left', event => (event.detail.self ? resolve() : undefined), { signal: listening.signal })
-        driver.begin((now, effects) => ringPeer.leave(now, effects), reject)
-      })
-    } finally {
-      listening.abort()
-    }
-  }
-
   async #stop(): Promise<void> {
     const { calls, clock, driver, network, ringPeer, storage, watchers, release } = this.#parts
     this.#phase = 'stopped'
+    this.#departure?.close()
     for (const changed of [...watchers.values()].flatMap(set => [...set])) changed()
     await new Promise<void>(resolve => {
       const cancel = clock.schedule(stopPatienceMs, resolve)

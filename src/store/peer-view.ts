@@ -2,11 +2,13 @@
 import { toHex } from '../core/bytes.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/member-record.ts'
+import { isGone } from '../core/membership-view.ts'
 import { partitionOf, position } from '../core/position.ts'
 import type { Ring } from '../core/ring.ts'
 import type { ConnectionInfo } from '../ports/network.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
-import type { KeyPlacement, MemberInfo, PeerStatus, RingInfo } from './api.ts'
+import type { KeyPlacement, PeerStatus, RingInfo } from './api.ts'
+import type { MemberInfo } from './member-api.ts'
 
 /** One member as this peer sees it. */
 export function memberInfo(peer: RingPeer, record: MemberRecord, connections: readonly ConnectionInfo[]): MemberInfo {
@@ -50,13 +52,9 @@ export function peerState(peer: RingPeer, phase: 'starting' | 'running' | 'stopp
   if (phase !== 'running') return phase
   const { status } = peer
   if (status === 'leaving' || status === 'left') return status
-  const others = peer.view.all().filter(record => record.peerId !== peer.self && isPresent(record))
+  const others = peer.view.all().filter(record => record.peerId !== peer.self && !isGone(record.status))
   if ((others.length > 0 || expectsOthers) && !others.some(({ peerId }) => peer.isReachable(peerId))) return 'isolated'
   return status === 'joining' ? 'joining' : 'up'
-}
-
-function isPresent({ status }: MemberRecord): boolean {
-  return status !== 'left' && status !== 'evicted'
 }
 
 /** Peers whose reachability or status an event is about. */

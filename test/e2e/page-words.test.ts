@@ -1,7 +1,7 @@
 /** What the page says and shows, part by part: names, invites, merges and texts from strangers. The page as a whole is in `page.test.ts`. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { MemberInfo } from '../../src/store/api.ts'
+import type { MemberInfo } from '../../src/store/member-api.ts'
 import { errorWords } from '../../web/model/error-words.ts'
 import { combine, inviteLink, parseInvite, parseServed } from '../../web/model/invitation.ts'
 import { memberLooks } from '../../web/model/member-looks.ts'

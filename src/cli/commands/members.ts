@@ -1,5 +1,5 @@
 /** `dynamesh members`: who is in the cluster, as one peer sees it. */
-import type { MemberInfo } from '../../store/api.ts'
+import type { MemberInfo } from '../../store/member-api.ts'
 import { withAccess } from '../access.ts'
 import type { Command } from '../command.ts'
 import { printableJson } from '../escape.ts'

@@ -1,5 +1,6 @@
 /** `dynamesh ring`: how the partitions are spread over the peers, or where one key lives. */
-import type { KeyPlacement, MemberInfo, RingInfo } from '../../store/api.ts'
+import type { KeyPlacement, RingInfo } from '../../store/api.ts'
+import type { MemberInfo } from '../../store/member-api.ts'
 import { withAccess } from '../access.ts'
 import type { Command } from '../command.ts'
 import { keyText, printableJson } from '../escape.ts'

@@ -2,7 +2,8 @@
  * A command's side of the control socket: the methods of a peer, each as one request. What travels and how is in `call.ts`.
  */
 import { toBase64Url } from '../../core/bytes.ts'
-import type { DeleteOptions, DeleteResult, GetOptions, KeyInfo, KeyPlacement, MemberInfo, PeerStatus, RingInfo } from '../../store/api.ts'
+import type { DeleteOptions, DeleteResult, GetOptions, KeyInfo, KeyPlacement, PeerStatus, RingInfo } from '../../store/api.ts'
+import type { MemberInfo } from '../../store/member-api.ts'
 import type { Access, KeyRange } from '../access.ts'
 import { call, callLines, type ControlSocket } from './call.ts'
 import { findEndpoint } from './endpoint.ts'

@@ -1,0 +1,26 @@
+/** What a peer starts from: its configuration, who it is, and what its storage held. */
+import type { ReplicaId } from '../core/identifiers.ts'
+import type { ScannedRow } from './effect.ts'
+import type { ClusterConfiguration } from './hello.ts'
+import type { MembershipParts } from './membership.ts'
+import type { StoredSums } from './partition-sums.ts'
+import type { AbsenceRows } from './rejoin.ts'
+
+export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs'> {
+  readonly configuration: ClusterConfiguration
+  /** First epoch that was never leased. */
+  readonly epochLease: number
+  /** Digest of the last ring that was worked through, or empty. */
+  readonly settledRing: string
+  /** Replica id that writes are numbered under; see `minting-id.ts`. @default the own one */
+  readonly mintingId?: ReplicaId
+  /** Hint rows found in storage. */
+  readonly hintRows: readonly ScannedRow[]
+  /** Storage keys of rows that were found damaged meanwhile. */
+  readonly damagedRows?: readonly Uint8Array[]
+  readonly sums: StoredSums
+  readonly keysMax?: number
+  /** Age at which a tombstone that all owners hold is reaped. */
+  readonly tombstoneGraceMs: number
+  readonly absenceRows: AbsenceRows
+}

@@ -1,0 +1,125 @@
+/** A durable peer that is gone for good, and an operator who says so. */
+import { describe, expect, test } from 'vitest'
+import type { PeerId } from '../../src/core/identifiers.ts'
+import { divergences } from '../../src/simulation/convergence.ts'
+import type { Cluster } from '../../src/simulation/cluster.ts'
+import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders } from './cast.ts'
+
+const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`)
+const statusAt = (cluster: Cluster, peer: PeerId, of: PeerId): string | undefined => cluster.peer(peer).ringPeer?.view.get(of)?.status
+
+describe('a durable peer that was evicted', () => {
+  test('is no member any more at any peer, and each of its keys has a copy at a new owner at once', () => {
+    const cluster = clusterOf(5)
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    cluster.crash(dee)
+    cluster.departed.add(dee)
+    cluster.run(60_000)
+    expect(keys.some(key => cluster.owners(key).includes(dee))).toBe(true)
+    cluster.peer(ada).evict(dee)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(5000)
+    for (const peer of [ada, ben, cyd, eve]) expect(statusAt(cluster, peer, dee)).toBe('evicted')
+    for (const key of keys) {
+      expect(cluster.owners(key)).not.toContain(dee)
+      expect(holders(cluster, key)).toEqual(expect.arrayContaining([...cluster.owners(key)]))
+    }
+    expect(divergences(cluster, keys)).toEqual([])
+  })
+
+  test('gives the hints for it to those who own its keys now', () => {
+    const cluster = clusterOf(5)
+    cluster.crash(dee)
+    cluster.run(5000)
+    for (const key of keys) cluster.put(ada, key, 'while dee was away', { quorum: 2 })
+    expect(hintsLeft(cluster)).toBeGreaterThan(0)
+    cluster.peer(ben).evict(dee)
+    cluster.settle()
+    cluster.run(5000)
+    expect(hintsLeft(cluster)).toBe(0)
+    for (const key of keys) expect(holders(cluster, key)).toEqual([...cluster.owners(key)].sort())
+  })
+
+  test('stays evicted when all the others start anew', () => {
+    const cluster = clusterOf(4)
+    cluster.crash(dee)
+    cluster.run(5000)
+    cluster.peer(ada).evict(dee)
+    cluster.settle()
+    for (const peer of [ada, ben, cyd]) cluster.restart(peer)
+    cluster.settle()
+    for (const peer of [ada, ben, cyd]) expect(statusAt(cluster, peer, dee)).toBe('evicted')
+  })
+
+  test('and comes back after all is a member again, with what was written meanwhile and what only it had', () => {
+    const cluster = clusterOf(4)
+    for (const key of keys) cluster.put(ada, key, `old ${key}`, { quorum: 3 })
+    cluster.partition([dee], [ada, ben, cyd])
+    cluster.put(dee, 'only here', 'written alone', { quorum: 1 })
+    cluster.crash(dee)
+    cluster.heal()
+    cluster.run(10_000)
+    cluster.peer(ada).evict(dee)
+    cluster.settle()
+    for (const key of keys) cluster.put(ben, key, `new ${key}`, { context: cluster.get(ben, key).context, quorum: 3 })
+    cluster.start(dee)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(10_000)
+    for (const peer of [ada, ben, cyd, dee]) expect(statusAt(cluster, peer, dee)).toBe('up')
+    for (const key of keys) expect(cluster.get(dee, key, { quorum: 3 }).values).toEqual([`new ${key}`])
+    expect(cluster.get(ada, 'only here', { quorum: 3 }).values).toEqual(['written alone'])
+    cluster.run(5000)
+    expect(divergences(cluster, [...keys, 'only here'])).toEqual([])
+  })
+
+  test('though it ran all the time refutes it as soon as it hears of it', () => {
+    const cluster = clusterOf(4)
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    cluster.peer(ada).evict(dee)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(5000)
+    for (const peer of [ada, ben, cyd, dee]) expect(statusAt(cluster, peer, dee)).toBe('up')
+    expect(cluster.peer(ada).ringPeer?.view.get(dee)?.incarnation).toBe(2)
+    expect(divergences(cluster, keys)).toEqual([])
+  })
+
+  test('twice, by two peers that do not hear of each other, is evicted once', () => {
+    const cluster = clusterOf(5)
+    cluster.crash(dee)
+    cluster.run(5000)
+    cluster.partition([ada, ben], [cyd, eve])
+    cluster.peer(ada).evict(dee)
+    cluster.peer(cyd).evict(dee)
+    cluster.run(5000)
+    cluster.heal()
+    expect(cluster.settle()).toBe(true)
+    expect(new Set([ada, ben, cyd, eve].map(peer => cluster.peer(peer).ringPeer?.view.digest)).size).toBe(1)
+  })
+})
+
+describe('a durable peer that came back with an empty disk under a new identity', () => {
+  test('is a member of its own beside the old one, until the old one is evicted', () => {
+    const cluster = clusterOf(4)
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    cluster.crash(dee)
+    const newcomer = cluster.add()
+    cluster.run(20_000)
+    expect(
+      cluster
+        .peer(ada)
+        .ringPeer?.ring()
+        .members.map(({ peerId }) => peerId)
+    ).toContain(dee)
+    cluster.peer(newcomer).evict(dee)
+    expect(cluster.settle()).toBe(true)
+    cluster.run(5000)
+    expect(
+      cluster
+        .peer(ada)
+        .ringPeer?.ring()
+        .members.map(({ peerId }) => peerId)
+    ).toEqual([ada, ben, cyd, newcomer].sort())
+    for (const key of keys) expect(holders(cluster, key).filter(peer => peer !== dee)).toEqual([...cluster.owners(key)].sort())
+    expect(hintsLeft(cluster)).toBe(0)
+  })
+})
