@@ -199,7 +199,7 @@ export interface PeerStatus {
   readonly addresses: readonly string[]
   readonly connections: readonly ConnectionInfo[]
   readonly storage: StorageStatus
-  /** Keys stored; in the first seconds after a start with hundreds of thousands of them, those that were counted so far. */
+  /** Keys stored; about so many until all are counted, which takes a moment after a start, and seconds where there are a million. */
   readonly keys: number
   readonly hints: readonly HintInfo[]
   readonly ringDigest: string

@@ -54,7 +54,7 @@ describe('a restart', () => {
     await before.stop()
     const after = await startPeer({ storage })
     expect(after).toMatchObject({ peerId, replicaId })
-    expect(after.status()).toMatchObject({ keys: 50 })
+    await expect.poll(() => after.status().keys).toBe(50)
     for (let index = 0; index < 50; index++) expect((await after.get(`k${index}`)).texts).toEqual([`v${index}`])
     await after.put('k0', context, 'superseded over a restart')
     expect((await after.get('k0')).texts).toEqual(['superseded over a restart'])
