@@ -33,16 +33,22 @@ const decodedKeys = new Map<PeerId, Uint8Array>()
 export const ed25519Verifier: Verifier = {
   verify: (peerId, bytes, signature) => {
     const key = publicKeyOf(peerId)
-    if (key === undefined || signature.length !== signatureBytes) return false
-    try {
-      return ed25519.verify(signature, bytes, key, { zip215: false })
-    } catch {
-      return false
-    }
+    return key !== undefined && isSignedBy(key, bytes, signature)
   }
 }
 
-function publicKeyOf(peerId: PeerId): Uint8Array | undefined {
+/** True when `signature` over `bytes` was made by the key, as RFC 8032 has it; a key of small order signs nothing. Never throws. */
+export function isSignedBy(key: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean {
+  if (signature.length !== signatureBytes) return false
+  try {
+    return ed25519.verify(signature, bytes, key, { zip215: false })
+  } catch {
+    return false
+  }
+}
+
+/** The key that a peer id contains, or `undefined` where it is not a canonical one of this kind. */
+export function publicKeyOf(peerId: PeerId): Uint8Array | undefined {
   const known = decodedKeys.get(peerId)
   if (known !== undefined) return known
   const key = decodeKey(peerId)

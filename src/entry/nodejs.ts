@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 import './nodejs-version.ts'
-import { ed25519Identity, ed25519Verifier } from '../adapters/ed25519-identity.ts'
+import { ed25519Identity } from '../adapters/ed25519-identity.ts'
+import { nodejsVerifier } from '../adapters/ed25519-verifier.nodejs.ts'
 import { filesystemStorage } from '../adapters/filesystem-storage.ts'
 import { checkAddress } from '../adapters/libp2p/addresses.ts'
 import { libp2pNetwork } from '../adapters/libp2p/network.ts'
@@ -34,7 +35,7 @@ export function nodejsPlatform(): Platform {
     storageMayRollBack: true,
     clock,
     random,
-    verifier: ed25519Verifier,
+    verifier: nodejsVerifier,
     identity: ed25519Identity,
     storage: (name, bytesMax) => {
       const limits = bytesMax === undefined ? {} : { bytesMax }
