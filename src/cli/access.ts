@@ -15,7 +15,7 @@ import type {
   PutResult,
   RingInfo
 } from '../store/api.ts'
-import type { MemberInfo } from '../store/member-api.ts'
+import type { ChangePlan, EvictOptions, EvictResult, MemberInfo, MembershipChange } from '../store/member-api.ts'
 import { usageError } from './arguments.ts'
 import type { Invocation } from './command.ts'
 import { controlClient } from './control/client.ts'
@@ -39,7 +39,18 @@ export interface Access {
   ring(): Promise<RingInfo>
   place(key: Uint8Array): Promise<KeyPlacement>
   status(): Promise<PeerStatus>
+  planChange(change: MembershipChange): Promise<ChangePlan>
+  evict(peer: string, options: EvictOptions): Promise<EvictResult>
   close(): Promise<void>
+}
+
+/** How far a peer has come that leaves. */
+export type LeaveProgress = Pick<PeerStatus, 'moves' | 'keys'>
+
+/** A peer of this machine, which alone may be told to leave: nobody speaks for a peer that runs elsewhere. */
+export interface LocalAccess extends Access {
+  /** Resolves when the peer has left. The signal ends the wait, not the leaving. */
+  leave(tell: (progress: LeaveProgress) => void, signal: AbortSignal): Promise<void>
 }
 
 /** Gives `use` the peer that the flags name, and lets go of it afterwards. */
@@ -56,12 +67,17 @@ export async function withAccess<Result>(
   }
 }
 
+/** The peer that runs on the folder of --data. */
+export function localAccess(invocation: Invocation, terminal: Terminal): Promise<LocalAccess> {
+  return controlClient(resolve(terminal.folder, invocation.text('data') ?? dataFolderDefault))
+}
+
 async function openAccess(invocation: Invocation, terminal: Terminal): Promise<Access> {
   if (!invocation.has('join')) {
     const stray = ['cluster', 'partitions', 'replicas'].find(name => invocation.has(name))
     if (stray !== undefined)
       throw usageError(`--${stray} is for a client over the network; add --join ADDR, or leave it out to ask the peer of --data.`)
-    return controlClient(resolve(terminal.folder, invocation.text('data') ?? dataFolderDefault))
+    return localAccess(invocation, terminal)
   }
   const cluster = invocation.text('cluster')
   if (invocation.has('data')) throw usageError('--data asks a peer on this machine and --join asks one over the network; give one of them.')

@@ -117,11 +117,15 @@ function checkPositionals(command: Command, positionals: readonly string[]): voi
   const missing = command.arguments.find((argument, index) => argument.required && positionals[index] === undefined)
   if (missing !== undefined) throw usageError(`${command.name} needs ${missing.name}: ${usageLine(command)}`)
   const extra = positionals[command.arguments.length]
-  if (extra !== undefined) throw usageError(`There is one argument too many: '${extra}'. Usage: ${usageLine(command)}`)
+  if (extra !== undefined && command.arguments.at(-1)?.repeated !== true)
+    throw usageError(`There is one argument too many: '${extra}'. Usage: ${usageLine(command)}`)
 }
 
 /** `dynamesh name ARGUMENTS [flags]`. */
 export function usageLine(command: Command): string {
-  const parts = command.arguments.map(argument => (argument.required ? argument.name : `[${argument.name}]`))
+  const parts = command.arguments.map(({ name, required, repeated }) => {
+    const word = repeated === true ? `${name}…` : name
+    return required ? word : `[${word}]`
+  })
   return ['dynamesh', command.name, ...parts, '[flags]'].join(' ')
 }

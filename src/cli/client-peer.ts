@@ -51,6 +51,8 @@ function peerAccess(peer: Peer): Access {
     ring: async () => peer.ring(),
     place: async key => peer.place(key),
     status: async () => peer.status(),
+    planChange: async change => peer.planChange(change),
+    evict: (member, options) => peer.evict(member, options),
     close: () => leave(peer)
   }
 }
@@ -60,7 +62,7 @@ async function leave(peer: Peer): Promise<void> {
   await peer.leave({ signal: AbortSignal.timeout(leaveTimeoutMs) }).catch(() => peer.stop())
 }
 
-/** Joins and waits for a member that can be asked; a refusal ends the wait, since it would be repeated. */
+/** Joins and waits for a member that can be asked and has told who else is one; a refusal ends the wait, since it would be repeated. */
 async function joined(peer: Peer, join: readonly string[], terminal: Terminal, timeoutMs: number): Promise<void> {
   const over = new AbortController()
   const options = { signal: over.signal }
@@ -71,9 +73,15 @@ async function joined(peer: Peer, join: readonly string[], terminal: Terminal, t
   peer.addEventListener('peer:refused', event => over.abort(refusal(event.detail.code, event.detail.message)), options)
   try {
     await new Promise<void>((resolve, reject) => {
+      let knowsMembers = false
       const check = (): void => {
-        if (peer.members().some(isUsable)) resolve()
+        if (knowsMembers && peer.members().some(isUsable)) resolve()
       }
+      const known = (): void => {
+        knowsMembers = true
+        check()
+      }
+      peer.addEventListener('members:known', known, options)
       for (const name of ['member:up', 'member:reachable', 'connection:opened', 'ring:changed'] as const)
         peer.addEventListener(name, check, options)
       over.signal.addEventListener('abort', () => reject(over.signal.reason as Error), { once: true })

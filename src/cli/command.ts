@@ -25,6 +25,8 @@ export type Flags = Readonly<Record<string, Flag>>
 export interface Argument {
   readonly name: string
   readonly required: boolean
+  /** The last argument may take all words that are left. */
+  readonly repeated?: boolean
 }
 
 /** A flag's value after parsing: text, number, milliseconds, true, or the texts of a list. */
@@ -69,6 +71,13 @@ export class Invocation {
     const index = this.command.arguments.findIndex(argument => argument.name === name)
     assert(index >= 0, `command ${this.command.name} declares its argument ${name}`)
     return this.#arguments[index]
+  }
+
+  /** All words of the last argument, which is {@link Argument.repeated}. */
+  words(name: string): readonly string[] {
+    const index = this.command.arguments.findIndex(argument => argument.name === name && argument.repeated === true)
+    assert(index >= 0, `command ${this.command.name} declares its repeated argument ${name}`)
+    return this.#arguments.slice(index)
   }
 
   text(name: string): string | undefined {

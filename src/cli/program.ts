@@ -8,9 +8,12 @@ import { parseInvocation, usageError } from './arguments.ts'
 import type { Command } from './command.ts'
 import { deleteCommand } from './commands/delete.ts'
 import { demoCommand } from './commands/demo.ts'
+import { evictCommand } from './commands/evict.ts'
 import { getCommand } from './commands/get.ts'
 import { keysCommand } from './commands/keys.ts'
+import { leaveCommand } from './commands/leave.ts'
 import { membersCommand } from './commands/members.ts'
+import { planCommand } from './commands/plan.ts'
 import { putCommand } from './commands/put.ts'
 import { ringCommand } from './commands/ring.ts'
 import { simulateCommand } from './commands/simulate.ts'
@@ -33,6 +36,9 @@ export const commands: readonly Command[] = [
   membersCommand,
   ringCommand,
   statusCommand,
+  planCommand,
+  leaveCommand,
+  evictCommand,
   demoCommand,
   simulateCommand
 ]

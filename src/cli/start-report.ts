@@ -1,9 +1,10 @@
 /** What a running peer says: first who it is and how to reach it, then what changes around it. As JSON, one object per line. */
 import process from 'node:process'
-import type { Peer } from '../store/api.ts'
+import type { Peer, PeerStatus } from '../store/api.ts'
 import { printableJson } from './escape.ts'
 import { invocationText, shellQuoted, typedPath } from './invocation-text.ts'
 import { dataFolderDefault } from './shared-flags.ts'
+import { hasMoves, isMoved, MoveLines, movesText } from './move-lines.ts'
 import { shortPeer } from './sibling-list.ts'
 import { pairs } from './table.ts'
 import type { Terminal } from './terminal.ts'
@@ -30,6 +31,29 @@ export function reportEvents(peer: Peer, terminal: Terminal, isJson: boolean, si
       { signal }
     )
   }
+}
+
+/** Tells how far a change of the ring has come, and what the ring cannot do any more, until `signal` aborts. */
+export function reportMoves(peer: Peer, terminal: Terminal, isJson: boolean, signal: AbortSignal): void {
+  const lines = new MoveLines(terminal)
+  const tell = (moves: PeerStatus['moves']): void => {
+    if (isJson) return void terminal.print(printableJson({ event: 'moves:progress', moves })).catch(() => {})
+    if (hasMoves(moves) && !isMoved(moves)) return lines.show(moves)
+    lines.end()
+    if (hasMoves(moves)) terminal.note(`moved: ${movesText(moves)}`)
+  }
+  let warned: readonly string[] = []
+  const warn = (warnings: readonly string[]): void => {
+    const news = warnings.filter(warning => !warned.includes(warning))
+    warned = warnings
+    if (isJson && news.length > 0) terminal.print(printableJson({ event: 'ring:warning', warnings })).catch(() => {})
+    else for (const warning of news) terminal.note(`warning: ${warning}`)
+  }
+  peer.addEventListener('moves:progress', ({ detail }) => tell(detail), { signal })
+  peer.addEventListener('ring:changed', ({ detail }) => warn(detail.warnings), { signal })
+  signal.addEventListener('abort', () => lines.end(), { once: true })
+  if (!isMoved(peer.status().moves)) tell(peer.status().moves)
+  warn(peer.ring().warnings)
 }
 
 /** Warnings of the peer, from its first moment on: refusals, addresses that cannot be used, failures of the storage. */

@@ -4,12 +4,13 @@
  */
 import process from 'node:process'
 import { StoreError } from '../core/errors.ts'
-import { printableLines } from './escape.ts'
+import { printable, printableLines } from './escape.ts'
 
 export interface Terminal {
   readonly stdin: AsyncIterable<Uint8Array>
   readonly stdinIsTerminal: boolean
   readonly stdoutIsTerminal: boolean
+  readonly stderrIsTerminal: boolean
   /** Folder that relative paths start from. */
   readonly folder: string
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -21,6 +22,8 @@ export interface Terminal {
   printBytes(bytes: Uint8Array): Promise<void>
   /** Writes lines of text, made printable, to standard error. */
   note(text: string): void
+  /** Draws a line on standard error in the place of the one drawn before; an empty one takes it away. Nothing where that is no terminal. */
+  redraw(line: string): void
   /** Tells the process that started this one, when it asked to be told (`child_process.fork`). */
   tellParent(message: ParentMessage): void
 }
@@ -49,16 +52,19 @@ export function processTerminal(): Terminal {
   const interrupted = interruptions()
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
+  const drawing = drawnLine()
   return {
     stdin: process.stdin,
     stdinIsTerminal: process.stdin.isTTY,
     stdoutIsTerminal: process.stdout.isTTY,
+    stderrIsTerminal: process.stderr.isTTY,
     folder: process.cwd(),
     environment: process.env,
     interrupted,
     print: text => write(printableLines(text) + '\n'),
     printBytes: write,
-    note: text => void process.stderr.write(printableLines(text) + '\n'),
+    note: text => drawing.above(printableLines(text) + '\n'),
+    redraw: line => drawing.redraw(printable(line)),
     tellParent: message => {
       if (process.connected) process.send?.(message, undefined, {}, () => {})
     }
@@ -85,6 +91,22 @@ function interruptions(): AbortSignal {
     })
   }
   return controller.signal
+}
+
+/** The line at the end of standard error that is drawn over and over; other lines go above it. */
+function drawnLine(): { readonly redraw: (line: string) => void; readonly above: (text: string) => void } {
+  const erase = '\r\u001b[K'
+  let drawn = ''
+  return {
+    redraw: line => {
+      if (!process.stderr.isTTY) return
+      // One column is left free: a full line would go on in the next, and stay.
+      const fits = line.slice(0, Math.max(process.stderr.columns - 1, 1))
+      if (fits !== drawn) process.stderr.write(erase + fits)
+      drawn = fits
+    },
+    above: text => void process.stderr.write(drawn === '' ? text : erase + text + drawn)
+  }
 }
 
 function write(data: string | Uint8Array): Promise<void> {

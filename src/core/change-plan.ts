@@ -50,7 +50,7 @@ export interface RingChange {
   readonly copiesMin: number
   /** Partitions of which most owners are new at once. */
   readonly quorumsReplaced: number
-  /** Partitions none of whose owners is there to give its copy. */
+  /** Partitions whose owners are all gone for good: there is nobody to give what was in them. */
   readonly orphans: number
   readonly before: RingHealth
   readonly after: RingHealth
@@ -64,7 +64,7 @@ export function ringChange(before: Ring, after: Ring, lost: ReadonlySet<PeerId>)
     copies: moves.reduce((copies, { to }) => copies + to.length, 0),
     copiesMin: fewestCopies(before, after),
     quorumsReplaced: moves.filter(({ partition, to }) => to.length * 2 > after.owners(partition).length).length,
-    orphans: before.members.length === 0 ? 0 : moves.filter(({ from }) => from.length === 0).length,
+    orphans: orphansOf(before, lost),
     before: healthOf(before),
     after: healthOf(after)
   }
@@ -77,6 +77,13 @@ function movesBetween(before: Ring, after: Ring, lost: ReadonlySet<PeerId>): rea
     if (to.length > 0) moves.push({ partition, to, from: before.owners(partition).filter(peer => !lost.has(peer)) })
   }
   return moves
+}
+
+function orphansOf(before: Ring, lost: ReadonlySet<PeerId>): number {
+  if (before.members.length === 0) return 0
+  return Array.from({ length: before.partitions }, (_, partition) => before.owners(partition)).filter(owners =>
+    owners.every(peer => lost.has(peer))
+  ).length
 }
 
 /** Each copy of a newcomer has to be made, and so has each that the members who stay do not have, however the ring is chosen. */

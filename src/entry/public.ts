@@ -36,6 +36,7 @@ export type {
   MoveSize,
   NewMember
 } from '../store/member-api.ts'
+export type { MoveCount, MoveProgress } from '../protocol/move-progress.ts'
 export type { PartitionMove, RingChange, RingHealth, Spread } from '../core/change-plan.ts'
 export type { Logger } from '../ports/logger.ts'
 export type { ConnectionInfo } from '../ports/network.ts'

@@ -62,6 +62,8 @@ export type ProtocolEvent =
   | { readonly type: 'key-changed'; readonly key: Uint8Array; readonly record: StoredRecord }
   | { readonly type: 'key-dropped'; readonly key: Uint8Array }
   | { readonly type: 'members-changed'; readonly peers: readonly PeerId[] }
+  /** Views were exchanged with another member for the first time since the start. */
+  | { readonly type: 'members-known' }
   | { readonly type: 'ring-changed' }
   | { readonly type: 'reachability'; readonly peer: PeerId; readonly reachable: boolean }
   | { readonly type: 'hint-stored'; readonly target: PeerId; readonly key: Uint8Array }

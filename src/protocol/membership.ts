@@ -79,6 +79,8 @@ export class Membership {
   /** Members without a connection, and since when. */
   readonly #absentSinceMs = new Map<PeerId, number>()
   readonly #keeper: MemberKeeper
+  /** Until the first exchange with any member has ended: with whom one is under way. */
+  #firstExchange: { readonly with: PeerId | undefined } | undefined = { with: undefined }
   #gossipSecond = 0
   #gossipCount = 0
 
@@ -165,7 +167,7 @@ export class Membership {
     if (message.type === 'view-digest') this.#digestArrived(now, from, message.digest, effects)
     else if (message.type === 'view-summary') this.#summaryArrived(from, message, effects)
     else if (message.type === 'view-request') this.#answer(from, message.peers, effects)
-    else if (message.type === 'view-records') this.#recordsArrived(now, message.records, effects)
+    else if (message.type === 'view-records') this.#recordsArrived(now, from, message.records, effects)
   }
 
   deadline(): number {
@@ -230,7 +232,11 @@ export class Membership {
   }
 
   #digestArrived(now: Instant, from: PeerId, digest: string, effects: Effect[]): void {
-    if (digest === this.#view.digest) return this.#agreed(now, effects)
+    if (digest === this.#view.digest) {
+      this.#knowsMembers(effects)
+      return this.#agreed(now, effects)
+    }
+    if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
     const entries = this.#view.all().map(({ peerId, incarnation, sequence }) => ({ peerId, incarnation, sequence }))
     send(effects, from, { type: 'view-summary', entries })
   }
@@ -244,6 +250,8 @@ export class Membership {
     const told = lacking.length + wanted.length === 0 ? this.#view.all() : lacking
     if (told.length > 0) send(effects, from, { type: 'view-records', records: told })
     if (wanted.length > 0) send(effects, from, { type: 'view-request', peers: wanted })
+    if (wanted.length === 0) this.#knowsMembers(effects)
+    else if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
   }
 
   #answer(from: PeerId, peers: readonly PeerId[], effects: Effect[]): void {
@@ -251,11 +259,19 @@ export class Membership {
     if (records.length > 0) send(effects, from, { type: 'view-records', records })
   }
 
-  #recordsArrived(now: Instant, records: readonly MemberRecord[], effects: Effect[]): void {
+  #recordsArrived(now: Instant, from: PeerId, records: readonly MemberRecord[], effects: Effect[]): void {
     const news = records.filter(record => order(record, this.#view.get(record.peerId)) >= 0)
     for (const record of news) checkMember(record, this.#parts.cluster, this.#parts.verifier)
     this.#merge(now, news, effects)
+    if (this.#firstExchange?.with === from) this.#knowsMembers(effects)
     this.#agreed(now, effects)
+  }
+
+  /** All that another member knew is known here. */
+  #knowsMembers(effects: Effect[]): void {
+    if (this.#firstExchange === undefined) return
+    this.#firstExchange = undefined
+    effects.push({ kind: 'report', event: { type: 'members-known' } })
   }
 
   /** After the first exchange with any member a joining peer knows the ring. */

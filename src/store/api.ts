@@ -5,6 +5,7 @@ import type { ErrorCode, WriteOutcome } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { ConnectionInfo } from '../ports/network.ts'
 import type { Storage, StorageStatus } from '../ports/storage.ts'
+import type { MoveProgress } from '../protocol/move-progress.ts'
 import type { ChangePlan, EvictOptions, EvictResult, MemberInfo, MembershipChange } from './member-api.ts'
 
 /** Keys and values are bytes; a text stands for its UTF-8 bytes and must be well formed. No normalisation takes place. */
@@ -203,7 +204,11 @@ export interface PeerStatus {
   readonly keys: number
   readonly hints: readonly HintInfo[]
   readonly ringDigest: string
+  /** What the ring cannot do with its members, in plain sentences: too few members, durable ones or zones. */
+  readonly warnings: readonly string[]
   readonly members: number
+  /** How far the last change of the ring has come at this peer. */
+  readonly moves: MoveProgress
   readonly networkCut: boolean
 }
 
@@ -224,7 +229,11 @@ export interface PeerEvents {
   'member:evicted': MemberInfo
   'member:suspect': MemberInfo
   'member:reachable': MemberInfo
+  /** Views were exchanged with another member for the first time since the start: `members()` and `ring()` are what that one knows. */
+  'members:known': { readonly members: number }
   'ring:changed': RingInfo
+  /** Copies move because the ring changed: how far that has come. A few times a second at most, and once at the end. */
+  'moves:progress': MoveProgress
   'key:changed': { readonly key: Uint8Array }
   'hint:stored': { readonly target: string; readonly key: Uint8Array }
   'hint:delivered': { readonly target: string; readonly key: Uint8Array }

@@ -10,6 +10,7 @@ import type { Storage } from '../ports/storage.ts'
 import type { ProtocolEvent } from '../protocol/effect.ts'
 import { encodeHello, judgeHello, type ClusterConfiguration } from '../protocol/hello.ts'
 import { mintingIdOf } from '../protocol/minting-id.ts'
+import type { MoveProgress } from '../protocol/move-progress.ts'
 import { RingPeer } from '../protocol/ring-peer.ts'
 import type { Peer } from './api.ts'
 import { Calls } from './calls.ts'
@@ -282,6 +283,8 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
         return keyChanged(event.key)
       case 'members-changed':
         return event.peers.forEach(memberChanged)
+      case 'members-known':
+        return events.emit('members:known', { members: ringPeer.view.size })
       case 'ring-changed':
         metrics.count('ring.changed')
         return events.hears('ring:changed') ? events.emit('ring:changed', ringInfo(ringPeer.ring())) : undefined
@@ -319,8 +322,10 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
           : undefined
       case 'rolled-back':
         return rolledBack()
-      case 'indexed':
       case 'progress':
+        countMoves(metrics, event.moves)
+        return events.emit('moves:progress', event.moves)
+      case 'indexed':
         return
       case 'left':
         hasLeft = true
@@ -329,4 +334,12 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
         return metrics.count(event.name)
     }
   }
+}
+
+function countMoves(metrics: HandlerParts['metrics'], { give, take }: MoveProgress): void {
+  for (const [direction, count] of [
+    ['give', give],
+    ['take', take]
+  ] as const)
+    for (const [name, value] of Object.entries(count)) metrics.gauge(`moves.${direction}.${name}`, Number(value))
 }

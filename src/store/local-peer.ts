@@ -164,6 +164,8 @@ export class LocalPeer implements Peer {
       keys: ringPeer.keys,
       hints: ringPeer.hints(),
       ringDigest: ringPeer.ring().digest,
+      warnings: ringPeer.ring().warnings,
+      moves: ringPeer.moves,
       members: ringPeer.view.all().filter(({ status }) => !isGone(status)).length,
       networkCut: this.#isCut
     }

@@ -44,6 +44,25 @@ const usageMistakes: [words: string[], ...mentioned: string[]][] = [
   [['start', '--port', '-1'], '--port', "'-1'"],
   [['start', '--cluster', 'shop', '--host', 'nowhere'], '--host', "'nowhere'"],
   [['start', '--cluster', 'shop', '--port', '5000', '--ws-port', '5000'], '--port and --ws-port', '5000'],
+  [['evict'], 'evict needs PEER', 'dynamesh evict PEER'],
+  [['evict', 'a', 'b'], "'b'", 'one argument too many'],
+  [['leave', 'me'], "'me'", 'one argument too many'],
+  [['leave', '--join', '/ip4/1.2.3.4/tcp/1'], '--join'],
+  [['plan'], 'plan needs CHANGE', 'CHANGE…'],
+  [['plan', 'frob'], "'frob'", 'join, leave or evict'],
+  [['plan', '5', 'join'], "'5'", 'join, leave or evict'],
+  [['plan', 'join', '0'], "'0'", 'no such number'],
+  [['plan', 'join', '-1'], '-1'],
+  [['plan', 'join', '1.5'], "'1.5'", 'no such number'],
+  [['plan', 'join', '99999'], "'99999'"],
+  [['plan', 'join', '2', '3'], "'3'", 'one COUNT'],
+  [['plan', 'join', '4000', 'join', '4000'], '8000', '4096'],
+  [['plan', 'evict'], 'plan evict needs PEER'],
+  [['plan', 'evict', 'join'], 'plan evict needs PEER'],
+  [['plan', 'leave', '--zone', 'a'], '--zone', 'none would join'],
+  [['plan', 'leave', '--not-durable'], '--not-durable', 'none would join'],
+  [['plan', 'join', '--weight', '65'], '--weight', "'65'", 'from 0 to 64'],
+  [['status', '--watch=yes'], '--watch takes no value'],
   [['demo', '--peers', '0'], '--peers', "'0'"],
   [['help', 'gett'], "'gett'", 'dynamesh get']
 ]
@@ -79,7 +98,7 @@ describe('a mistake on the command line', () => {
       fc.string(),
       fc.constantFrom('--json', '--value', '--r', '-', '--', '--data', '--key-hex', '=', '--no-json', '--context=')
     )
-    const name = fc.constantFrom('get', 'put', 'delete', 'keys', 'members', 'ring', 'status')
+    const name = fc.constantFrom('get', 'put', 'delete', 'keys', 'members', 'ring', 'status', 'plan', 'evict', 'leave')
     const folder = await mkdtemp(join(tmpdir(), 'dynamesh-words-'))
     await fc.assert(
       fc.asyncProperty(name, fc.array(word, { maxLength: 5 }), async (command, words) => {

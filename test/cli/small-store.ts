@@ -3,9 +3,13 @@
  * use it where the ring does not matter; tests with real processes use real peers.
  */
 import { compareBytes, toHex } from '../../src/core/bytes.ts'
+import type { PeerId } from '../../src/core/identifiers.ts'
 import { StoreError } from '../../src/core/errors.ts'
 import { decodeUtf8 } from '../../src/cli/escape.ts'
+import { noMoves, type MoveProgress } from '../../src/protocol/move-progress.ts'
 import type { ControlledPeer } from '../../src/cli/control/server.ts'
+import type { ChangePlan } from '../../src/store/member-api.ts'
+import type { RingHealth } from '../../src/core/change-plan.ts'
 import type { ContextInput, GetResult, KeyInfo, KeyInput, PeerStatus, SiblingInfo, ValueInput } from '../../src/store/api.ts'
 
 const WRITER = '12D3KooWSmallStoreWriterPeerId000000000000000000000001'
@@ -17,6 +21,9 @@ export class SmallStore {
   /** Resolves when a put is being held. */
   held: Promise<void>
   readonly lastOptions: object[] = []
+  readonly noMoves = noMoves
+  /** How far a change of the ring has come. */
+  moves = (): MoveProgress => noMoves
   readonly #records = new Map<string, SiblingInfo[]>()
   #counter = 0
   #onHeld: () => void = () => {}
@@ -69,7 +76,25 @@ export class SmallStore {
       warnings: ['Only 1 peer.']
     }),
     place: key => ({ key: bytesOf(key), position: '0'.repeat(32), partition: 5, owners: [WRITER], preferenceList: [WRITER] }),
-    status: () => status
+    status: () => ({ ...status, moves: this.moves() }),
+    planChange: change => {
+      if (this.fail !== undefined) throw this.fail
+      this.lastOptions.push(change)
+      return {
+        ...plan,
+        joining: (change.join ?? []).map((_, index) => `newcomer-${index + 1}`),
+        evicted: change.evict ?? [],
+        leaving: change.leave ?? []
+      }
+    },
+    evict: async (peer, options) => {
+      this.lastOptions.push({ peer, ...options })
+      if (this.fail !== undefined) throw this.fail
+      return { peerId: peer, changed: true }
+    },
+    leave: async options => {
+      if (this.hold) await this.#untilAborted(options?.signal)
+    }
   }
 
   async #get(key: KeyInput, options: object): Promise<GetResult> {
@@ -145,6 +170,31 @@ function bytesOf(input: KeyInput | ValueInput): Uint8Array {
   return typeof input === 'string' ? Buffer.from(input) : input
 }
 
+const health: RingHealth = {
+  digest: '0123456789abcdef',
+  members: 1,
+  owners: { least: 1, mean: 1 },
+  durableOwners: { least: 1, mean: 1 },
+  zoneViolations: 0,
+  loadMaxToMean: 1,
+  warnings: ['Only 1 peer.']
+}
+
+const plan: ChangePlan = {
+  moves: [{ partition: 3, to: [WRITER as PeerId], from: [] }],
+  copies: 11,
+  copiesMin: 10,
+  quorumsReplaced: 2,
+  orphans: 0,
+  before: health,
+  after: { ...health, members: 2 },
+  joining: [],
+  leaving: [],
+  evicted: [],
+  size: { keys: 1234, bytes: 5_000_000, keysAreExact: false },
+  warnings: ['It gets worse.']
+}
+
 const status: PeerStatus = {
   peerId: WRITER,
   replicaId: '0123456789abcdef',
@@ -156,6 +206,8 @@ const status: PeerStatus = {
   keys: 3,
   hints: [{ target: WRITER, count: 2, bytes: 10 }],
   ringDigest: '0123456789abcdef',
+  warnings: ['Only 1 peer.'],
+  moves: noMoves,
   members: 1,
   networkCut: false
 }

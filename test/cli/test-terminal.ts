@@ -28,11 +28,13 @@ export async function runCommand(words: readonly string[], options: TestTerminal
     stdin: once(typeof options.stdin === 'string' ? Buffer.from(options.stdin) : options.stdin),
     stdinIsTerminal: options.stdin === undefined,
     stdoutIsTerminal: options.isTerminal ?? false,
+    stderrIsTerminal: options.isTerminal ?? false,
     folder: options.folder ?? process.cwd(),
     environment: {},
     interrupted: options.interrupted ?? new AbortController().signal,
     print: async text => void output.push(Buffer.from(`${printableLines(text)}\n`)),
     printBytes: async bytes => void output.push(Buffer.from(bytes)),
+    redraw: line => void (options.isTerminal === true ? notes.push(`\r${line}`) : 0),
     note: text => void notes.push(`${printableLines(text)}\n`),
     tellParent: message => void messages.push(message)
   }

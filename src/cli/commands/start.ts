@@ -10,7 +10,7 @@ import { controlServer } from '../control/server.ts'
 import { exitCode } from '../exit-code.ts'
 import { checkPort, defaultPorts, hostAddress, listenAddresses } from '../listen.ts'
 import { clusterFlags, commonFlags, dataFolderDefault } from '../shared-flags.ts'
-import { reportEvents, reportReady, startLogger } from '../start-report.ts'
+import { reportEvents, reportMoves, reportReady, startLogger } from '../start-report.ts'
 import { untilInterrupted, type Terminal } from '../terminal.ts'
 
 const portFlag = { kind: 'integer', value: 'PORT', min: 0, max: 65_535 } as const
@@ -75,6 +75,15 @@ export const startCommand: Command = {
 async function serve(peer: Peer, data: string, invocation: Invocation, terminal: Terminal): Promise<void> {
   const isJson = invocation.switch('json')
   const over = new AbortController()
+  let hasLeft = false
+  const left = new Promise<void>(resolve => {
+    peer.addEventListener('member:left', ({ detail }) => {
+      if (!detail.self) return
+      hasLeft = true
+      resolve()
+    })
+  })
+  if (isJson || tellsNews(invocation)) reportMoves(peer, terminal, isJson, over.signal)
   if (isJson || tellsNews(invocation)) reportEvents(peer, terminal, isJson, over.signal)
   const control = await controlServer(peer, data).catch(async (error: unknown) => {
     await peer.stop()
@@ -85,12 +94,12 @@ async function serve(peer: Peer, data: string, invocation: Invocation, terminal:
     if (invocation.list('join').length > 0 && peer.status().state !== 'up' && tellsNews(invocation)) {
       terminal.note('no peer of --join answered yet; this one serves already, and keeps trying')
     }
-    await untilInterrupted(terminal)
+    await Promise.race([untilInterrupted(terminal), left])
   } finally {
     over.abort()
     await control.close(() => peer.stop())
   }
-  if (tellsNews(invocation)) terminal.note('stopped; the data is kept')
+  if (tellsNews(invocation)) terminal.note(hasLeft ? 'left the cluster for good' : 'stopped; the data and the place in the ring are kept')
 }
 
 /** True when a person watches who wants to know what happens. */

@@ -1,30 +1,62 @@
 /** `dynamesh status`: how one peer is doing. */
 import type { PeerStatus } from '../../store/api.ts'
-import { withAccess } from '../access.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { withAccess, type Access } from '../access.ts'
+import { bytesText } from '../bytes-text.ts'
 import type { Command } from '../command.ts'
 import { printableJson } from '../escape.ts'
 import { exitCode } from '../exit-code.ts'
+import { isMoved, MoveLines, movesText } from '../move-lines.ts'
 import { accessFlags, commonFlags } from '../shared-flags.ts'
 import { shortPeer } from '../sibling-list.ts'
 import { pairs } from '../table.ts'
+import type { Terminal } from '../terminal.ts'
 
-const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+/** How often a peer is asked that is watched. */
+const watchEveryMs = 250
 
 export const statusCommand: Command = {
   name: 'status',
   summary: 'Show how a peer is doing.',
   description: ['State, addresses, connections, what is stored, and hints: writes that wait here for an owner that was away.'],
   arguments: [],
-  flags: { ...accessFlags, ...commonFlags },
+  flags: {
+    watch: { kind: 'switch', help: 'Follow what moves because the ring changed, until all of it is where it belongs.' },
+    ...accessFlags,
+    ...commonFlags
+  },
   examples: [
     ['dynamesh status', 'the peer on ./dynamesh-data'],
+    ['dynamesh status --watch', 'how far a join, a leave or an eviction has come, rate and time left'],
     ['dynamesh status --data /var/lib/dynamesh --json', 'another one, for programs']
   ],
   run: async (invocation, terminal) => {
-    const status = await withAccess(invocation, terminal, access => access.status())
-    await terminal.print(invocation.switch('json') ? printableJson(status, 2) : statusText(status))
+    const isJson = invocation.switch('json')
+    await withAccess(invocation, terminal, async access => {
+      if (invocation.switch('watch')) return watch(access, isJson, terminal)
+      const status = await access.status()
+      return terminal.print(isJson ? printableJson(status, 2) : statusText(status))
+    })
     return exitCode.ok
   }
+}
+
+/** Shows what moves until it is done, or somebody has seen enough. */
+async function watch(access: Access, isJson: boolean, terminal: Terminal): Promise<void> {
+  const lines = new MoveLines(terminal)
+  let told = ''
+  let { moves, state } = await access.status()
+  while (!terminal.interrupted.aborted) {
+    const text = printableJson({ state, moves })
+    if (!isJson) lines.show(moves)
+    else if (text !== told) await terminal.print(text)
+    told = text
+    if (isMoved(moves) && state !== 'joining' && state !== 'leaving') break
+    await pause(watchEveryMs, undefined, { signal: terminal.interrupted }).catch(() => {})
+    ;({ moves, state } = await access.status())
+  }
+  lines.end()
+  if (!isJson) await terminal.print(`${state}; ${movesText(moves)}`)
 }
 
 function statusText(status: PeerStatus): string {
@@ -41,6 +73,8 @@ function statusText(status: PeerStatus): string {
     ['state', status.networkCut ? `${status.state}, network cut` : status.state],
     ['members', String(status.members)],
     ['ring', status.ringDigest],
+    ['moves', movesText(status.moves)],
+    ...status.warnings.map(warning => ['warning', warning] as const),
     ['addresses', ...orDash(status.addresses)],
     ['connections', ...orDash(connections)],
     ['storage', `${storage.location}${storage.persistent ? '' : ' (not kept)'}`],
@@ -52,15 +86,4 @@ function statusText(status: PeerStatus): string {
 
 function orDash(lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? ['-'] : lines
-}
-
-/** `bytes` with a unit that leaves at most four digits. */
-function bytesText(bytes: number): string {
-  let value = bytes
-  let unit = 0
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`
 }

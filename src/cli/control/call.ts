@@ -42,8 +42,11 @@ export async function call(
 }
 
 /** Sends one request and answers the lines of its body as they come. */
-export async function* callLines(socket: ControlSocket, operation: string, head: Plain): AsyncIterable<string> {
+export async function* callLines(socket: ControlSocket, operation: string, head: Plain, signal?: AbortSignal): AsyncIterable<string> {
   const response = await send(socket, operation, encodeFrame(head))
+  const giveUp = (): void => void response.destroy(interrupted(operation))
+  signal?.addEventListener('abort', giveUp, { once: true })
+  if (signal?.aborted === true) giveUp()
   let pending = ''
   response.setEncoding('utf8')
   for await (const part of response as AsyncIterable<string>) {
@@ -55,7 +58,11 @@ export async function* callLines(socket: ControlSocket, operation: string, head:
       yield line
     }
   }
-  throw new StoreError('ERR_CLOSED', 'The list ended early: the peer stopped or could not read on.')
+  throw new StoreError('ERR_CLOSED', 'The answer ended early: the peer stopped or could not go on.')
+}
+
+function interrupted(operation: string): StoreError {
+  return new StoreError('ERR_ABORTED', `The wait for \`${operation}\` was interrupted.`)
 }
 
 /** Rejects some time after `signal` aborts, and asks the peer to give request `id` up when it does; never does so once `over` aborted. */

@@ -3,8 +3,8 @@
  */
 import { toBase64Url } from '../../core/bytes.ts'
 import type { DeleteOptions, DeleteResult, GetOptions, KeyInfo, KeyPlacement, PeerStatus, RingInfo } from '../../store/api.ts'
-import type { MemberInfo } from '../../store/member-api.ts'
-import type { Access, KeyRange } from '../access.ts'
+import type { ChangePlan, EvictResult, MemberInfo } from '../../store/member-api.ts'
+import type { KeyRange, LeaveProgress, LocalAccess } from '../access.ts'
 import { call, callLines, type ControlSocket } from './call.ts'
 import { findEndpoint } from './endpoint.ts'
 import { decodeGetResult, parseKeyed, parseResult, type Plain } from './plain.ts'
@@ -12,7 +12,7 @@ import { decodeGetResult, parseKeyed, parseResult, type Plain } from './plain.ts
 const noBytes = new Uint8Array()
 
 /** The peer that runs on `folder`. Nothing is sent before the first call. */
-export async function controlClient(folder: string): Promise<Access> {
+export async function controlClient(folder: string): Promise<LocalAccess> {
   const socket: ControlSocket = { path: await findEndpoint(folder), folder }
   const ask = async (operation: string, head: Plain): Promise<unknown> => parse(await call(socket, operation, head, noBytes))
   return {
@@ -26,6 +26,12 @@ export async function controlClient(folder: string): Promise<Access> {
     ring: async () => (await ask('ring', {})) as RingInfo,
     place: async key => parseKeyed<KeyPlacement>((await ask('place', { key: toBase64Url(key) })) as Plain),
     status: async () => (await ask('status', {})) as PeerStatus,
+    planChange: async change => (await ask('plan', { change })) as ChangePlan,
+    evict: async (peer, { force, signal }) =>
+      parse(await call(socket, 'evict', { peer, force: force === true }, noBytes, signal)) as unknown as EvictResult,
+    leave: async (tell, signal) => {
+      for await (const line of callLines(socket, 'leave', {}, signal)) tell(JSON.parse(line) as LeaveProgress)
+    },
     close: async () => {}
   }
 }

@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { StoreError } from '../../core/errors.ts'
 import { valueBytesMax } from '../../core/limits.ts'
 import type { Peer } from '../../store/api.ts'
+import type { MembershipChange } from '../../store/member-api.ts'
 import { toStoreError } from '../failure.ts'
 import { claimEndpoint } from './endpoint.ts'
 import { decodeFrame, headBytesMax, type ControlFrame } from './frame.ts'
@@ -16,6 +17,10 @@ import { bytesField, encodeGetResult, numberField, optionsOf, plainKeyed, plainR
 
 /** Commands that may be connected at a time; further ones are turned away by the operating system's queue. */
 const connectionsMax = 256
+/** How often somebody who waits is told how far it has come. */
+const tellEveryMs = 250
+/** The last line of a list that is complete. */
+const lastLine = '{"end":true}\n'
 const requestBytesMax = 4 + headBytesMax + valueBytesMax
 
 /** A running control endpoint. */
@@ -26,7 +31,10 @@ export interface ControlServer {
 }
 
 /** What the endpoint needs of a peer. */
-export type ControlledPeer = Pick<Peer, 'get' | 'put' | 'delete' | 'keys' | 'members' | 'ring' | 'place' | 'status'>
+export type ControlledPeer = Pick<
+  Peer,
+  'get' | 'put' | 'delete' | 'keys' | 'members' | 'ring' | 'place' | 'status' | 'planChange' | 'evict' | 'leave'
+>
 
 interface Call {
   readonly peer: ControlledPeer
@@ -47,7 +55,11 @@ const OPERATIONS: Readonly<Record<string, (call: Call) => Promise<void>>> = {
   members: async ({ peer, response }) => sendJson(response, peer.members()),
   ring: async ({ peer, response }) => sendJson(response, peer.ring()),
   place: async ({ peer, head, response }) => sendJson(response, plainKeyed(peer.place(keyOf(head)))),
-  status: async ({ peer, response }) => sendJson(response, peer.status())
+  status: async ({ peer, response }) => sendJson(response, peer.status()),
+  plan: async ({ peer, head, response }) => sendJson(response, peer.planChange(head['change'] as MembershipChange)),
+  evict: async ({ peer, head, signal, response }) =>
+    sendJson(response, await peer.evict(textField(head, 'peer') ?? '', { force: head['force'] === true, signal })),
+  leave: streamLeave
 }
 
 /** Opens the control endpoint of `peer`, whose data is in `folder`. */
@@ -156,7 +168,26 @@ async function streamKeys({ peer, head, signal, response }: Call): Promise<void>
     if (!response.write(JSON.stringify(plainKeyed(info)) + '\n')) await drained(response, signal)
   }
   if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' })
-  response.end('{"end":true}\n')
+  response.end(lastLine)
+}
+
+/** Tells how far it has come until the peer has left. Whoever stops listening does not stop the leaving. */
+async function streamLeave({ peer, signal, response }: Call): Promise<void> {
+  const left = peer.leave({ signal })
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  const tell = (): void => {
+    const { moves, keys } = peer.status()
+    if (!response.writableNeedDrain) response.write(JSON.stringify({ moves, keys }) + '\n')
+  }
+  tell()
+  const timer = setInterval(tell, tellEveryMs)
+  try {
+    await left
+  } finally {
+    clearInterval(timer)
+  }
+  tell()
+  response.end(lastLine)
 }
 
 async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {

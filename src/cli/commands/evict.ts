@@ -1,0 +1,65 @@
+/** `dynamesh evict`: declares a durable peer gone for good. */
+import type { ChangePlan, EvictResult } from '../../store/member-api.ts'
+import { withAccess, type Access } from '../access.ts'
+import type { Command } from '../command.ts'
+import { printableJson } from '../escape.ts'
+import { exitCode } from '../exit-code.ts'
+import { movedText } from '../plan-text.ts'
+import { accessFlags, commonFlags } from '../shared-flags.ts'
+import { pairs } from '../table.ts'
+import type { Terminal } from '../terminal.ts'
+
+export const evictCommand: Command = {
+  name: 'evict',
+  summary: 'Take a peer that is gone for good out of the ring.',
+  description: [
+    'For a durable peer whose disk will not come back: nobody else takes it out of the ring. (Closed tabs go by themselves.) Others take over its partitions at once, from the owners that are left. PEER is its peer id, or a beginning or an end of it that no other member has, as `dynamesh members` shows them.',
+    'A peer that was started anew on an empty folder is a new member; the old one is evicted like this.',
+    'Should the evicted peer come back after all, it is a member again. `dynamesh plan evict PEER` tells what would move.'
+  ],
+  arguments: [{ name: 'PEER', required: true }],
+  flags: {
+    force: { kind: 'switch', help: 'Also when it answers: it comes back at once if it is really there.' },
+    ...accessFlags,
+    ...commonFlags
+  },
+  examples: [
+    ['dynamesh evict 3dkYq8tBvW', 'by the end of its id, which members shows'],
+    ['dynamesh evict 12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA --json', 'by all of it, for programs']
+  ],
+  run: async (invocation, terminal) => {
+    const name = invocation.argument('PEER') ?? ''
+    const [result, plan] = await withAccess(invocation, terminal, access =>
+      evict(access, name, invocation.switch('force'), terminal.interrupted)
+    )
+    await tell(result, plan, invocation.switch('json'), terminal)
+    return exitCode.ok
+  }
+}
+
+/** The plan is made before, while the ring still has the member. */
+async function evict(
+  access: Access,
+  name: string,
+  force: boolean,
+  signal: AbortSignal
+): Promise<readonly [EvictResult, ChangePlan | undefined]> {
+  const plan = await access.planChange({ evict: [name] }).catch(() => undefined)
+  return [await access.evict(name, { force, signal }), plan]
+}
+
+async function tell({ peerId, changed }: EvictResult, plan: ChangePlan | undefined, isJson: boolean, terminal: Terminal): Promise<void> {
+  if (isJson) {
+    const { copies, size, warnings } = plan ?? { copies: 0, size: undefined, warnings: [] }
+    return terminal.print(printableJson({ peerId, changed, copies, size, warnings }, 2))
+  }
+  for (const warning of plan?.warnings ?? []) terminal.note(`warning: ${warning}`)
+  if (!changed || plan === undefined) return terminal.print(`${peerId} was gone already; nothing was done`)
+  return terminal.print(
+    pairs([
+      ['evicted', peerId],
+      ['moves', movedText(plan)],
+      ['watch', 'dynamesh status --watch']
+    ])
+  )
+}
