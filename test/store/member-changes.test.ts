@@ -145,7 +145,7 @@ describe('a planned change', () => {
     expect(tab.planChange({ evict: [first.peerId, tab.peerId] }).warnings.join()).toMatch(
       /All owners of 64 partitions would be evicted.*No member stores data/
     )
-    expect(first.planChange({ join: [{ zone: 'a' }, { zone: 'a' }] }).warnings).toEqual([])
+    expect(first.planChange({ join: [{ zone: 'a' }, { zone: 'b' }] }).warnings).toEqual([])
     expect(first.planChange({ leave: [tab.peerId], join: [{ zone: 'a' }, { zone: 'a' }] }).warnings.join()).toContain(
       'Only 2 zones for 3 owners'
     )
