@@ -117,8 +117,11 @@ export class Transfer implements StorageClient {
 
   /** The ring changed. */
   ringChanged(now: Instant, effects: Effect[]): void {
-    if (this.#held !== 'no') return
     const ring = this.#parts.routing.ring()
+    if (this.#held !== 'no') {
+      if (ring.digest !== this.#settledDigest) this.#unsettle(effects)
+      return
+    }
     this.#pass += 1
     this.#running = ring.digest !== this.#settledDigest
     if (this.#running) {

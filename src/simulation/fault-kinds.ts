@@ -33,6 +33,7 @@ export const faultKinds = [
   'crash-at-join',
   'leave',
   'absence',
+  'long-absence',
   'vanish',
   'mixed-configuration'
 ] as const
@@ -43,8 +44,8 @@ export type FaultKind = (typeof faultKinds)[number]
 export const damagingKinds: readonly FaultKind[] = ['disk-loss', 'disk-rollback', 'torn-write', 'bit-flip', 'vanish']
 
 /** What faults must have brought about in a run of many seeds: a member declared gone while it was absent, a stranger refused, a
- * deleted key forgotten. */
-export const consequences = ['evicted', 'refused', 'reaped'] as const
+ * deleted key forgotten, a copy discarded that others had forgotten meanwhile. */
+export const consequences = ['evicted', 'refused', 'reaped', 'discarded'] as const
 
 /** Faults that any message may meet, by rates that the seed draws; the schedule has no entries for them. */
 export const messageFaults = ['lost', 'repeated', 'late'] as const
@@ -59,6 +60,8 @@ export interface FaultProfile {
   /** Fewest members with a weight that must remain when peers leave. */
   readonly membersMin: number
   readonly membersMax: number
+  /** Shortest long absence: the age at which deletes are forgotten. */
+  readonly longAbsenceMs: number
 }
 
 /** What a fault sees when it happens. */

@@ -7,7 +7,7 @@ import type { Cluster } from './cluster.ts'
 import { bitFlip, diskErrorLasting, diskErrorOnce, diskFull, diskLoss, diskRollback, mendDisk, slowDisk, tornWrite } from './disk-faults.ts'
 import { startAgain, type FaultAction, type FaultKind, type FaultProfile } from './fault-kinds.ts'
 import type { FaultSchedule, FiredFault, ScheduledFault } from './fault-schedule.ts'
-import { absence, crashAtJoin, join, leave, mixedConfiguration, vanish } from './member-faults.ts'
+import { absence, crashAtJoin, join, leave, longAbsence, mixedConfiguration, vanish } from './member-faults.ts'
 import { clog, flapping, oneWay, partitionBridge, partitionHalves, partitionOne, reset } from './network-faults.ts'
 import { clockDrift, clockJump, crash, crashLoop, crashMidStep, lateTimers, mendPeer, pause, throttledTimers } from './peer-faults.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
@@ -40,6 +40,7 @@ const actions: Readonly<Record<FaultKind, FaultAction>> = {
   'crash-at-join': crashAtJoin,
   leave,
   absence,
+  'long-absence': longAbsence,
   vanish,
   'mixed-configuration': mixedConfiguration
 }

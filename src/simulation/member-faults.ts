@@ -47,6 +47,22 @@ export const absence: FaultAction = ({ cluster, random, isOver }) => {
   return `${tab.peer} for ${durationMs} ms${isCutOff ? ', cut off' : ''}`
 }
 
+/** Any peer is off, frozen or cut off for longer than deletes are remembered. A frozen one may find the same connections when it wakes up. */
+export const longAbsence: FaultAction = scene => {
+  const { cluster, random, profile } = scene
+  const peer = drawRunning(scene)
+  if (peer === undefined || peer.isPaused) return undefined
+  const durationMs = profile.longAbsenceMs + random.below(profile.longAbsenceMs)
+  const how = (['off', 'frozen', 'cut off', 'frozen and cut off'] as const)[random.below(4)] ?? 'off'
+  if (how.includes('frozen')) peer.pause(durationMs)
+  if (how.includes('cut off')) cutOff(cluster, peer.peer, durationMs)
+  if (how === 'off') {
+    peer.crash()
+    cluster.time.after(durationMs, () => startAgain(cluster, peer.peer))
+  }
+  return `${peer.peer} ${how} for ${durationMs} ms`
+}
+
 /** It runs on, alone: nobody told it that it was taken out of the ring. */
 function cutOff({ network, peers, time }: Cluster, peer: PeerId, forMs: number): void {
   const others = peers.filter(other => other !== peer)

@@ -1,8 +1,8 @@
 /** What a seed decides about a run before it begins: the cluster, its network and disks, the clients, and which faults may happen. */
-import { tombstoneGraceMsDefault } from '../core/limits.ts'
 import type { Prng } from '../core/prng.ts'
 import { damagingKinds, faultKinds, messageFaults, type FaultKind, type FaultProfile, type MessageFault } from './fault-kinds.ts'
 import { calmKinds } from './conduct-checks.ts'
+import { drawForgetting, drawGrace, faultPause, forgettingWorkload, isBearable, type Forgetting } from './forgetting.ts'
 import { curable, drawHealing, type Healing } from './healing.ts'
 import type { PeerProfile } from './peer-life.ts'
 import type { NetworkQuality } from './simulated-network.ts'
@@ -28,7 +28,7 @@ export interface RunProfile {
   readonly peers: number
   readonly replicas: number
   readonly evictAfterMs: number
-  /** Short in some runs, whose faults are all shorter: then deletes must be reaped, and nothing comes back. */
+  /** Short in some runs: then deletes must be reaped (`forgetting.ts`). */
   readonly tombstoneGraceMs: number
   readonly network: Partial<NetworkQuality>
   readonly workload: WorkloadProfile
@@ -45,66 +45,47 @@ export interface RunProfile {
   peer(index: number): PeerProfile
 }
 
-/** Grace of tombstones in runs that reap them, and the longest pause of their clients, so that they last longer than that. */
-const reapingGraceMs = 90_000
-const reapingThinkMs = 4000
-
-/** Faults that end long before the grace does, and leave clocks as they are: more is not promised. */
-const shorterThanGrace: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  'partition-halves',
-  'partition-one',
-  'partition-bridge',
-  'one-way',
-  'flapping',
-  'reset',
-  'clog',
-  'crash',
-  'crash-mid-step',
-  'crash-loop',
-  'slow-disk',
-  'disk-error-once',
-  'join',
-  'leave',
-  'mixed-configuration'
-])
-
 /** Draws a run; what `input` names is not drawn. */
 export function drawRun(random: Prng, input: RunInput): RunProfile {
   const replicas = random.below(4) === 0 ? 1 + random.below(5) : 3
   const drawnPeers = 1 + random.below(7)
   const peers = input.peers ?? drawnPeers
-  const healing = drawHealing(random.fork('healing'))
-  const isCalm = random.fork('calm').below(10) === 0
-  const drawn = input.faults ?? drawKinds(random.fork('kinds'), isCalm ? drawCalmKinds(random.fork('calm kinds')) : faultKinds)
-  const reaps = !isCalm && healing === 'everything' && random.fork('reaping').below(6) === 0
-  const kinds = usableKinds(curable(healing, drawn), replicas, peers).filter(kind => !reaps || shorterThanGrace.has(kind))
+  const isOutliving = input.faults?.includes('long-absence') === true
+  const healing = isOutliving ? 'everything' : drawHealing(random.fork('healing'))
+  const isCalm = random.fork('calm').below(10) === 0 && !isOutliving
+  const forgetting = isOutliving ? 'outliving' : isCalm || healing !== 'everything' ? 'never' : drawForgetting(random)
+  const drawn = input.faults ?? drawKinds(random.fork('kinds'), isCalm ? drawCalmKinds(random.fork('calm kinds')) : faultKinds, forgetting)
+  const tombstoneGraceMs = drawGrace(random.fork('grace'), forgetting)
+  const kinds = usableKinds(curable(healing, drawn), replicas, peers).filter(kind => isBearable(forgetting, kind))
   // Where a disk takes damage, every write is on two, and every peer stores.
   const takesDamage = kinds.some(kind => damagingKinds.includes(kind))
   const workload = drawWorkload(random.fork('workload'), input.operations ?? 200, replicas, takesDamage)
   const rates = random.fork('rates')
   const members = random.fork('members')
-  const evictAfterMs = members.below(2) === 0 || reaps ? 600_000 : 20_000 + members.below(60_000)
+  const evictAfterMs = drawEviction(members, forgetting)
   // Absent members are found out after a minute or two: clients that act slowly are still there then.
   const isPatient = evictAfterMs < 600_000 && members.below(3) === 0 && kinds.some(kind => kind === 'absence' || kind === 'vanish')
   const profiles = random.fork('profiles')
-  const peerDraw = { isMixed: profiles.below(2) === 0, hasSkew: profiles.below(2) === 0 && !reaps, takesDamage }
+  const isMixed = profiles.below(2) === 0 || forgetting === 'outliving'
+  const peerDraw = { isMixed, hasSkew: profiles.below(2) === 0 && forgetting === 'never', takesDamage }
   return {
     peers,
     replicas,
     evictAfterMs,
-    tombstoneGraceMs: reaps ? reapingGraceMs : tombstoneGraceMsDefault,
+    tombstoneGraceMs,
     network: isCalm ? calmNetwork(random.fork('network')) : withOnly(drawNetwork(random.fork('network')), input.only),
-    workload: { ...workload, thinkMs: reaps ? reapingThinkMs : isPatient ? workload.thinkMs * 8 : workload.thinkMs },
+    workload: forgettingWorkload(isPatient ? { ...workload, thinkMs: workload.thinkMs * 8 } : workload, forgetting, tombstoneGraceMs),
     kinds,
     healing,
     isCalm: isCalm && kinds.every(kind => calmKinds.includes(kind)),
-    faultsEveryMs: 200 + rates.below(3000),
+    faultsEveryMs: faultPause(200 + rates.below(3000), forgetting, tombstoneGraceMs, kinds),
     faults: {
       longestMs: 200 + rates.below(10_000),
       // With few kinds there are many pauses: were they long, the peers would do nothing else.
       pauseMsMax: rates.below(8) === 0 && healing !== 'hints' ? 900_000 : 1000 + rates.below(20_000),
       membersMin: replicas,
-      membersMax: peers + 3
+      membersMax: peers + 3,
+      longAbsenceMs: tombstoneGraceMs
     },
     messageFaults: messageFaults.filter(fault => input.only?.includes(fault) ?? true),
     peer: index => drawProfile(profiles.fork(`${index}`), index, peerDraw)
@@ -116,10 +97,17 @@ function usableKinds(kinds: readonly FaultKind[], replicas: number, peers: numbe
 }
 
 /** About half of all kinds: a run with everything at once finds less than many runs with different halves. */
-function drawKinds(random: Prng, all: readonly FaultKind[]): readonly FaultKind[] {
-  if (random.below(20) === 0) return []
+function drawKinds(random: Prng, all: readonly FaultKind[], forgetting: Forgetting): readonly FaultKind[] {
+  const sure = forgetting === 'outliving' ? 'long-absence' : undefined
+  if (random.below(20) === 0) return sure === undefined ? [] : [sure]
   const takesDamage = random.below(3) === 0
-  return all.filter(kind => random.fork(kind).below(2) === 0 && (takesDamage || !damagingKinds.includes(kind)))
+  return all.filter(kind => kind === sure || (random.fork(kind).below(2) === 0 && (takesDamage || !damagingKinds.includes(kind))))
+}
+
+/** Absence after which members that are not durable are evicted: soon where peers outlive the grace, or nothing would be forgotten without them. */
+function drawEviction(random: Prng, forgetting: Forgetting): number {
+  const isLong = random.below(2) === 0
+  return forgetting === 'reaping' || (isLong && forgetting === 'never') ? 600_000 : 20_000 + random.below(60_000)
 }
 
 function drawNetwork(random: Prng): Partial<NetworkQuality> {
@@ -178,6 +166,7 @@ function drawWorkload(random: Prng, operations: number, replicas: number, takesD
     wMin: takesDamage ? Math.min(2, replicas) : 1,
     replicas,
     thinkMs: 10 + random.below(500),
+    deletesPerCent: 10,
     strictPerMille: random.below(3) === 0 ? random.below(500) : 0
   }
 }

@@ -110,12 +110,12 @@ export class SafetyChecks {
 
   /**
    * A caller was shown this record by a read that had begun at `begunAtMs` and that these peers replied to. Whoever of them had
-   * acknowledged a write before that must have shown it, or what superseded it.
+   * acknowledged a write before that must have shown it, or what superseded it, unless that was a delete that all owners have forgotten.
    */
   shown(key: string, record: StoredRecord, replied: readonly PeerId[] = [], begunAtMs = 0): void {
     this.#checkInvented(key, record)
     this.#checkSuperseded(`a read of ${key} shows`, record)
-    const past = this.#history.pastOf(record.siblings.map(({ request }) => request))
+    const past = this.#history.pastOf([...record.siblings, ...this.#reapedOf(key)].map(({ request }) => request))
     for (const write of this.#history.of(key)) {
       if (write.acknowledgedAtMs > begunAtMs || past.has(write.request)) continue
       const witness = replied.find(peer => write.acknowledgedBy.has(peer) && !this.#mayHaveForgotten(peer, key))
@@ -131,19 +131,37 @@ export class SafetyChecks {
 
   /**
    * The state in which all owners of a key agree at the end: exactly the maximal elements of the true history, which is all that was
-   * acknowledged, all that is there, and what was reaped.
+   * acknowledged, all that is there, and what was reaped. Of what was deleted and forgotten, `mayReturn` may be there all the same.
    */
-  finalState(key: string, record: StoredRecord): void {
+  finalState(key: string, record: StoredRecord, mayReturn: ReadonlySet<RequestId> = new Set()): void {
     this.#checkInvented(key, record)
     const present = new Set(record.siblings.map(({ request }) => request))
     const writes = this.#history.of(key)
-    const reaped = writes.filter(({ request }) => this.#reaped.has(request))
+    const reaped = this.#reapedOf(key)
     const acknowledged = writes.filter(write => write.state === 'acknowledged' && !this.#mayBeLost(write))
     const expected = this.#history.maximal(new Set([...present, ...[...acknowledged, ...reaped].map(({ request }) => request)]))
     for (const write of acknowledged)
       if (expected.has(write.request) && !present.has(write.request) && !this.#reaped.has(write.request))
         this.#problem(`LOST: ${nameOf(write)} was acknowledged, is not in the final state and nobody who wrote it had seen it`)
-    for (const request of present) if (!expected.has(request)) this.#superseded(`${key} ends with`, request)
+    const deleted = this.#history.pastOf(reaped.map(({ request }) => request))
+    for (const request of present) {
+      if (expected.has(request) || (deleted.has(request) && mayReturn.has(request))) continue
+      const others = [...present].filter(other => other !== request)
+      if (deleted.has(request) && !this.#history.pastOf(others).has(request))
+        this.#problem(
+          `RESURRECTED: ${key} ends with ${this.#history.get(request)?.value ?? 'deleted'} (${request}), which was deleted for good`
+        )
+      else this.#superseded(`${key} ends with`, request)
+    }
+  }
+
+  #reapedOf(key: string): readonly TrueWrite[] {
+    return this.#reaped.size === 0 ? [] : this.#history.of(key).filter(({ request }) => this.#reaped.has(request))
+  }
+
+  /** All that a peer ever held durably of a key. */
+  everHeld(peer: PeerId, key: Uint8Array): CausalContext {
+    return this.#everDurable.get(copyName(peer, key)) ?? emptyContext
   }
 
   /** A peer tells another that something is durable: at this moment it must be. */

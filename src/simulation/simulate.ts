@@ -6,12 +6,13 @@
  * all owners equal; in some runs hints alone, or hints and reads (`healing.ts`).
  */
 import { prng } from '../core/prng.ts'
-import { isDeleted, type StoredRecord } from '../core/record.ts'
+import { emptyRecord } from '../core/record.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { tombstoneGraceMsDefault } from '../core/limits.ts'
 import { CausalHistory } from './causal-history.ts'
 import { Cluster } from './cluster.ts'
 import { ConductChecks } from './conduct-checks.ts'
+import { DeleteChecks } from './delete-checks.ts'
 import { agreedRecord, divergences } from './convergence.ts'
 import { wrongSums } from './stored-sums.ts'
 import { FaultSchedule, type FiredFault } from './fault-schedule.ts'
@@ -86,10 +87,11 @@ class Simulation {
     () => this.#faults.victim
   )
   readonly #conduct: ConductChecks
+  /** Where deletes are forgotten. */
+  readonly #deletes: DeleteChecks | undefined
   readonly #workload: Workload
   readonly #faults: Faults
   readonly #evicted = new Set<string>()
-  #reaped = 0
   readonly #problems: string[] = []
 
   constructor(options: SimulationOptions) {
@@ -99,6 +101,7 @@ class Simulation {
     const { workload, kinds, faultsEveryMs, faults } = this.#profile
     this.#cluster = this.#createCluster()
     this.#conduct = new ConductChecks(this.#cluster, this.#profile, problem => this.#found(problem))
+    this.#deletes = this.#createDeleteChecks()
     this.#workload = new Workload(this.#cluster, random.fork('clients'), workload, this.#history, this.#checks)
     const numbers = options.only?.filter(entry => typeof entry === 'number')
     const only = numbers === undefined ? undefined : new Set(numbers)
@@ -143,15 +146,12 @@ class Simulation {
 
   /** Where the grace is short, nothing of a deleted key must be left some time after it. */
   #awaitReaping(): void {
-    const { tombstoneGraceMs } = this.#profile
-    if (tombstoneGraceMs === tombstoneGraceMsDefault) return
-    const left = (): readonly string[] =>
-      this.#workload.keys.filter(key => {
-        const record = agreedRecord(this.#cluster, key)
-        return record !== undefined && isDeleted(record)
-      })
-    if (!this.#cluster.runUntil(() => left().length === 0, tombstoneGraceMs * reapingPatience))
-      this.#problems.push(`the deletes of ${left().join()} are not reaped`)
+    const deletes = this.#deletes
+    if (deletes === undefined) return
+    const { time } = this.#cluster
+    const untilMs = time.nowMs + this.#profile.tombstoneGraceMs * reapingPatience
+    while (time.nowMs < untilMs && deletes.left().length > 0) this.#cluster.run(lookEveryMs)
+    this.#problems.push(...deletes.left())
   }
 
   /** Reads every key from all its owners. */
@@ -163,8 +163,20 @@ class Simulation {
 
   #checkFinalState(): void {
     for (const key of this.#workload.keys) {
-      this.#checks.finalState(key, agreedRecord(this.#cluster, key) ?? { context: { vector: new Map(), loose: [] }, siblings: [] })
+      this.#checks.finalState(key, agreedRecord(this.#cluster, key) ?? emptyRecord, this.#deletes?.mayReturn)
     }
+  }
+
+  #createDeleteChecks(): DeleteChecks | undefined {
+    const { tombstoneGraceMs } = this.#profile
+    if (tombstoneGraceMs === tombstoneGraceMsDefault) return undefined
+    return new DeleteChecks({
+      cluster: this.#cluster,
+      graceMs: tombstoneGraceMs,
+      everHeld: (peer, key) => this.#checks.everHeld(peer, key),
+      forgotten: record => this.#checks.reaped(record),
+      found: problem => this.#found(problem)
+    })
   }
 
   #createCluster(): Cluster {
@@ -190,21 +202,19 @@ class Simulation {
       },
       reported: (peer, event) => {
         this.#conduct.reported(peer, event)
-        if (event.type === 'tombstone-reaped') this.#noteReaped(event.record)
+        this.#deletes?.reported(peer, event)
         if (event.type === 'key-changed') this.#checks.sawRecord(event.key, event.record)
         if (event.type === 'members-changed') this.#noteEvicted(peer, event.peers)
       },
-      becameDurable: (peer, batch) => this.#checks.becameDurable(peer, batch),
+      becameDurable: (peer, batch) => {
+        this.#checks.becameDurable(peer, batch)
+        this.#deletes?.becameDurable(peer, batch)
+      },
       got: (call, answer, record) => this.#conduct.got(call, answer, record),
       wrote: (call, answer) => this.#conduct.wrote(call, answer),
       broke: (peer, error) => this.#problems.push(`${peer} broke: ${error instanceof Error ? error.message : 'unknown'}`)
     }
     return cluster
-  }
-
-  #noteReaped(record: StoredRecord): void {
-    this.#reaped += 1
-    this.#checks.reaped(record)
   }
 
   #noteEvicted(seer: PeerId, peers: readonly PeerId[]): void {
@@ -249,7 +259,8 @@ class Simulation {
           late: statistics.late,
           evicted: this.#evicted.size,
           refused: statistics.refused,
-          reaped: this.#reaped
+          reaped: this.#deletes?.counts.reaped ?? 0,
+          discarded: this.#deletes?.counts.discarded ?? 0
         },
         outcomes: this.#workload.statistics,
         events: this.#cluster.time.happened,

@@ -71,6 +71,10 @@ export function describeEvent(event: ProtocolEvent): string | undefined {
       return `${keyText(event.key)} is now ${describeRecord(event.record)}`
     case 'key-dropped':
       return `${keyText(event.key)} is dropped`
+    case 'key-discarded':
+      return `${keyText(event.key)} is discarded: ${describeRecord(event.record)}`
+    case 'key-kept':
+      return `${keyText(event.key)} is kept, though it may have been deleted meanwhile`
     case 'tombstone-reaped':
       return `${keyText(event.key)} is reaped: ${describeRecord(event.record)}`
     case 'hint-stored':
@@ -84,6 +88,8 @@ export function describeEvent(event: ProtocolEvent): string | undefined {
     case 'rolled-back':
     case 'left':
       return event.type
+    case 'counted':
+      return event.name.startsWith('absence.') ? event.name : undefined
     default:
       return undefined
   }

@@ -21,6 +21,8 @@ export interface WorkloadProfile {
   readonly replicas: number
   /** Longest pause between two calls of a client. */
   readonly thinkMs: number
+  /** Calls of a hundred that delete. */
+  readonly deletesPerCent: number
   /** Calls of a thousand that ask for a strict quorum. */
   readonly strictPerMille: number
 }
@@ -193,12 +195,19 @@ class Client {
     this.#home = peer
     const { keys } = workload
     const key = keys[this.#random.below(keys.length)] ?? 'key-0'
+    const { deletesPerCent } = workload.profile
     const dice = this.#random.below(100)
+    if (dice >= 100 - deletesPerCent) return this.#write(peer, key, this.#known(key), undefined)
+    this.#readOrWrite(peer, key, Math.floor((dice * 90) / (100 - deletesPerCent)))
+  }
+
+  /** `dice` is below 90. */
+  #readOrWrite(peer: PeerId, key: string, dice: number): void {
+    const workload = this.#workload
     if (dice < 20) this.#read(peer, key, () => this.think())
     else if (dice < 60) this.#read(peer, key, known => this.#write(peer, key, known, workload.freshValue()))
     else if (dice < 80) this.#write(peer, key, this.#known(key), workload.freshValue())
-    else if (dice < 90) this.#write(peer, key, NOTHING, workload.freshValue())
-    else this.#write(peer, key, this.#known(key), undefined)
+    else this.#write(peer, key, NOTHING, workload.freshValue())
   }
 
   #read(peer: PeerId, key: string, then: (known: Knowledge) => void): void {

@@ -158,8 +158,25 @@ describe('the safety checks of the true history', () => {
     checks.reaped(record([2, 2, 'any']))
     checks.finalState('k', emptyRecord)
     expect(checks.problems).toEqual([])
+    checks.finalState('k', record([1, 1, 'one']), new Set([request(1)]))
+    expect(checks.problems).toEqual([])
     checks.finalState('k', record([1, 1, 'one']))
-    expect(checks.problems).toEqual([expect.stringContaining('a false sibling: one')])
+    expect(checks.problems).toEqual([expect.stringContaining('RESURRECTED: k ends with one')])
+  })
+
+  test('let a read show nothing of what was reaped, and of what the reaped delete had seen', () => {
+    const { history, checks } = setUp()
+    const writes = [
+      history.begin(request(1), 'k', 'one', new Set()),
+      history.begin(request(2), 'k', undefined, new Set([request(1)])),
+      history.begin(request(3), 'k', 'three', new Set())
+    ]
+    for (const write of writes) Object.assign(write, { state: 'acknowledged', acknowledgedBy: new Set([peer]), acknowledgedAtMs: 1 })
+    checks.reaped(record([2, 2, 'any']))
+    checks.shown('k', record([3, 3, 'three']), [peer], 2)
+    expect(checks.problems).toEqual([])
+    checks.shown('k', emptyRecord, [peer], 2)
+    expect(checks.problems).toEqual([expect.stringContaining('STALE: a read of k does not know of k = three')])
   })
 
   test('find a peer that tells of a durable copy before it has one', () => {
