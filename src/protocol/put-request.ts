@@ -192,7 +192,9 @@ export class PutRequests {
     const elsewhere = status !== 'ok' && status !== 'quorum' && status !== 'too-many-siblings'
     if (elsewhere) {
       pending.refusal = status
-      return this.#next(now, pending, effects)
+      // A coordinator that was given up may refuse while this peer carries the write out itself.
+      if (!pending.coordinating) this.#next(now, pending, effects)
+      return
     }
     const mayHaveHappened = status !== 'too-many-siblings' || this.#uncertain(pending)
     this.#forget(pending)

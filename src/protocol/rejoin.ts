@@ -72,9 +72,10 @@ export class Rejoin {
     this.#discard.resume(effects)
   }
 
-  /** A member was heard of: called before anything is made of it. */
+  /** A member was heard of: called before anything is made of it. Whoever goes for good does not come back from anywhere. */
   met(now: Instant, effects: Effect[]): void {
-    if (this.#parts.membership().status !== 'leaving') this.#absence.met(now, effects)
+    const { status } = this.#parts.membership()
+    if (status !== 'leaving' && status !== 'left') this.#absence.met(now, effects)
   }
 
   /** True when this peer knows enough of the last grace to take part in reaping. */

@@ -132,7 +132,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
     })
     const machines = { hints: this.#hints, coordinator: this.#putCoordinator, membership: this.#membership, transfer: this.#transfer }
-    this.#departure = new Departure({ routing: this, ...machines })
+    this.#departure = new Departure({ routing: this, replica: this.#replica, ...machines })
     this.#receivers = {
       ...machines,
       puts: this.#puts,

@@ -64,18 +64,9 @@ export const longAbsence: FaultAction = scene => {
 }
 
 /** It runs on, alone: nobody told it that it was taken out of the ring. */
-function cutOff({ network, peers, time }: Cluster, peer: PeerId, forMs: number): void {
-  const others = peers.filter(other => other !== peer)
-  for (const other of others) {
-    network.block(peer, other)
-    network.block(other, peer)
-  }
-  time.after(forMs, () => {
-    for (const other of others) {
-      network.unblock(peer, other)
-      network.unblock(other, peer)
-    }
-  })
+function cutOff({ network, time }: Cluster, peer: PeerId, forMs: number): void {
+  network.isolate(peer)
+  time.after(forMs, () => network.reconnect(peer))
 }
 
 /** A peer that is not durable is gone for good, disk and all: the others have to find out, and to do without it. */

@@ -50,10 +50,7 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
   const replicas = random.below(4) === 0 ? 1 + random.below(5) : 3
   const drawnPeers = 1 + random.below(7)
   const peers = input.peers ?? drawnPeers
-  const isOutliving = input.faults?.includes('long-absence') === true
-  const healing = isOutliving ? 'everything' : drawHealing(random.fork('healing'))
-  const isCalm = random.fork('calm').below(10) === 0 && !isOutliving
-  const forgetting = isOutliving ? 'outliving' : isCalm || healing !== 'everything' ? 'never' : drawForgetting(random)
+  const { healing, isCalm, forgetting } = drawManner(random, input)
   const drawn = input.faults ?? drawKinds(random.fork('kinds'), isCalm ? drawCalmKinds(random.fork('calm kinds')) : faultKinds, forgetting)
   const tombstoneGraceMs = drawGrace(random.fork('grace'), forgetting)
   const kinds = usableKinds(curable(healing, drawn), replicas, peers).filter(kind => isBearable(forgetting, kind))
@@ -90,6 +87,14 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
     messageFaults: messageFaults.filter(fault => input.only?.includes(fault) ?? true),
     peer: index => drawProfile(profiles.fork(`${index}`), index, peerDraw)
   }
+}
+
+/** What kind of run it is, which decides about much else. */
+function drawManner(random: Prng, { faults }: RunInput): Pick<RunProfile, 'healing' | 'isCalm'> & { readonly forgetting: Forgetting } {
+  if (faults?.includes('long-absence') === true) return { healing: 'everything', isCalm: false, forgetting: 'outliving' }
+  const healing = drawHealing(random.fork('healing'))
+  const isCalm = random.fork('calm').below(10) === 0
+  return { healing, isCalm, forgetting: isCalm || healing !== 'everything' ? 'never' : drawForgetting(random) }
 }
 
 function usableKinds(kinds: readonly FaultKind[], replicas: number, peers: number): readonly FaultKind[] {

@@ -61,6 +61,8 @@ export class SimulatedNetwork {
   /** Peers that a peer believes to be connected to. */
   readonly #open = new Map<PeerId, Set<PeerId>>()
   readonly #blocked = new Set<string>()
+  /** How often each peer is cut off from all others. */
+  readonly #isolated = new Map<PeerId, number>()
   readonly #cloggedUntilMs = new Map<string, number>()
   readonly #dialling = new Set<string>()
   readonly statistics: NetworkStatistics = { sent: 0, lost: 0, repeated: 0, late: 0, refused: 0 }
@@ -134,9 +136,26 @@ export class SimulatedNetwork {
     this.#dialAll()
   }
 
+  /** Cuts a peer off from all others, those that come later included, until {@link reconnect} was called as often. */
+  isolate(peer: PeerId): void {
+    this.#isolated.set(peer, (this.#isolated.get(peer) ?? 0) + 1)
+    for (const other of this.#endpoints.keys()) {
+      if (this.#isOpen(peer, other)) this.#noticeLater(peer, other, this.quality.detectionMs)
+      if (this.#isOpen(other, peer)) this.#noticeLater(other, peer, this.quality.detectionMs)
+    }
+  }
+
+  reconnect(peer: PeerId): void {
+    const times = (this.#isolated.get(peer) ?? 0) - 1
+    if (times > 0) this.#isolated.set(peer, times)
+    else this.#isolated.delete(peer)
+    this.#dialAll()
+  }
+
   /** Ends all cuts and clogs. */
   heal(): void {
     this.#blocked.clear()
+    this.#isolated.clear()
     this.#cloggedUntilMs.clear()
     this.#dialAll()
   }
@@ -160,7 +179,7 @@ export class SimulatedNetwork {
   #deliver(from: PeerId, to: PeerId, act: () => void, laterMs = 0): void {
     const clogMs = (this.#cloggedUntilMs.get(link(from, to)) ?? 0) - this.#time.nowMs
     this.#time.after(Math.max(clogMs, 0) + this.#delay() + laterMs, () => {
-      if (!this.#blocked.has(link(from, to)) && this.#isOpen(to, from)) act()
+      if (!this.#isBlocked(from, to) && this.#isOpen(to, from)) act()
       else this.statistics.lost += 1
     })
   }
@@ -180,7 +199,7 @@ export class SimulatedNetwork {
 
   #shouldDial(a: PeerId, b: PeerId): boolean {
     if (this.isConnected(a, b) || this.#dialling.has(link(a, b))) return false
-    if (this.#blocked.has(link(a, b)) || this.#blocked.has(link(b, a))) return false
+    if (this.#isBlocked(a, b) || this.#isBlocked(b, a)) return false
     return this.#wanted.get(a)?.has(b) === true || this.#wanted.get(b)?.has(a) === true
   }
 
@@ -210,7 +229,7 @@ export class SimulatedNetwork {
 
   #noticeLater(peer: PeerId, other: PeerId, withinMs: number): void {
     this.#time.after(withinMs === 0 ? 0 : this.#random.below(withinMs), () => {
-      const isCut = this.#blocked.has(link(peer, other)) || this.#blocked.has(link(other, peer))
+      const isCut = this.#isBlocked(peer, other) || this.#isBlocked(other, peer)
       if (!isCut && this.#isOpen(other, peer)) return
       this.#notice(peer, other)
       this.#dialAll()
@@ -219,6 +238,10 @@ export class SimulatedNetwork {
 
   #notice(peer: PeerId, other: PeerId): void {
     if (this.#open.get(peer)?.delete(other) === true) this.#endpoints.get(peer)?.disconnected(other)
+  }
+
+  #isBlocked(from: PeerId, to: PeerId): boolean {
+    return this.#blocked.has(link(from, to)) || this.#isolated.has(from) || this.#isolated.has(to)
   }
 
   #isOpen(peer: PeerId, other: PeerId): boolean {

@@ -169,6 +169,25 @@ describe('a leaving peer', () => {
     expect(cluster.get(ben, 'k').values).toEqual(['v'])
   })
 
+  test('stays with the only copies when those who were to get them are evicted meanwhile, until one comes back', () => {
+    const cluster = clusterOf(3, {
+      replicas: 1,
+      evictAfterMs: 20_000,
+      profile: index => ({ durable: index !== 1, weight: index === 2 ? 0 : 1 })
+    })
+    const key = cluster.keyWhere(owners => owners.includes(ada))
+    cluster.put(ada, key, 'v', { quorum: 1 })
+    cluster.crash(ben)
+    cluster.run(10_000)
+    cluster.peer(ada).leave()
+    expect(cluster.runUntil(() => cluster.peer(ada).ringPeer?.view.get(ben)?.status === 'evicted')).toBe(true)
+    cluster.run(30_000)
+    expect(cluster.departed.has(ada)).toBe(false)
+    cluster.start(ben)
+    expect(cluster.runUntil(() => cluster.departed.has(ada))).toBe(true)
+    expect(cluster.get(ben, key, { quorum: 1 }).values).toEqual(['v'])
+  })
+
   test('leaves with a full disk too', () => {
     const cluster = clusterOf(4)
     cluster.put(ada, 'k', 'v', { quorum: 3 })
