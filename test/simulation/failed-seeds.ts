@@ -37,5 +37,11 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     found: 'a member whose disk was full let a leaving one go, and had forgotten that after a crash'
   },
   { seed: 1290, operations: 300, found: 'a write that became durable after its caller had given up stayed where it was, without a hint' },
-  { seed: 50370, operations: 300, found: 'the check of read repairs did not hear the second answer to a fetch that was repeated' }
+  { seed: 50370, operations: 300, found: 'the check of read repairs did not hear the second answer to a fetch that was repeated' },
+  { seed: 3380, operations: 300, found: 'a leaving peer took the only copies along when those who were to get them were evicted' },
+  {
+    seed: 8301,
+    operations: 300,
+    found: 'the simulator reconnected peers that another fault still cut off, and two of them lived on together'
+  }
 ]
