@@ -431,8 +431,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'left-with-its-hints',
     breaks: 'a leaving peer is gone before its copies have found their owners',
     file: 'protocol/departure.ts',
-    find: 'if (routing.ring().members.length > 0 && hints.waiting().length > 0) return',
-    replace: 'if (routing.ring().members.length === 0 && hints.waiting().length > 0) return'
+    find: 'if (isLast ? this.#hasHeirs && replica.keys > 0 : hints.waiting().length > 0) return',
+    replace: 'if (isLast && this.#hasHeirs && replica.keys > 0) return'
+  },
+  {
+    name: 'left-without-heirs',
+    breaks: 'a leaving peer takes the only copies along when those who were to get them are evicted',
+    file: 'protocol/departure.ts',
+    find: 'if (isLast ? this.#hasHeirs && replica.keys > 0 : hints.waiting().length > 0) return',
+    replace: 'if (!isLast && hints.waiting().length > 0) return'
   },
   {
     name: 'ring-by-number-of-members',
@@ -500,6 +507,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'protocol/tombstone-reaper.ts',
     find: 'return atMs + this.#parts.graceMs <= now.wallMs',
     replace: 'return atMs <= now.wallMs'
+  },
+  {
+    name: 'reaped-without-all-owners',
+    breaks: 'a delete is forgotten though not all owners said that they hold it',
+    file: 'protocol/tombstone-reaper.ts',
+    find: 'filter(([, { open }]) => open.size === 0)',
+    replace: 'filter(([, { open }]) => open.size >= 0)'
+  },
+  {
+    name: 'reaped-and-not-remembered',
+    breaks: 'what was forgotten is taken back from the next owner, which is about to forget it',
+    file: 'protocol/tombstone-reaper.ts',
+    find: 'graveyard.bury(now, key, row.record)',
+    replace: 'graveyard.exhume(key)'
   },
   {
     name: 'reaped-value',
