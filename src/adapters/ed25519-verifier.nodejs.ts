@@ -1,5 +1,5 @@
 /**
- * The check of signatures through OpenSSL, about twenty times as fast as in JavaScript: a peer that starts checks a record of every member.
+ * The check of signatures through OpenSSL, about fifteen times as fast as in JavaScript: a peer that starts checks a record of every member.
  *
  * All peers must agree on what is signed, or their views would differ for ever. So what OpenSSL refuses is asked of the JavaScript that browsers
  * use, and a key for which the two could differ (a point of small order, or one written in another than the shortest way) is left to it altogether.
