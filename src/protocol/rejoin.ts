@@ -3,7 +3,8 @@
  *
  * While it doubts or discards it is closed: it answers no read, takes no write of others and no part in exchanges, and says that it is overloaded, so
  * that whoever asks turns to the next. It counts as joining until it has got everything. Its own hints go home all the while, and its own callers'
- * writes are taken by others or, where nobody can be reached, kept with a hint for every owner.
+ * writes are taken by others or, where nobody can be reached, kept with a hint for every owner. One that is leaving doubts and discards just so, and
+ * gives away what is left.
  */
 import type { PeerId } from '../core/identifiers.ts'
 import type { MemberStatus } from '../core/member-record.ts'
@@ -72,10 +73,9 @@ export class Rejoin {
     this.#discard.resume(effects)
   }
 
-  /** A member was heard of: called before anything is made of it. Whoever goes for good does not come back from anywhere. */
+  /** A member was heard of: called before anything is made of it. Whoever has left does not come back. */
   met(now: Instant, effects: Effect[]): void {
-    const { status } = this.#parts.membership()
-    if (status !== 'leaving' && status !== 'left') this.#absence.met(now, effects)
+    if (this.#parts.membership().status !== 'left') this.#absence.met(now, effects)
   }
 
   /** True when this peer knows enough of the last grace to take part in reaping. */
@@ -136,7 +136,7 @@ export class Rejoin {
     this.#keptFrom = lease.next
     this.#ringBefore = this.#parts.routing.ring()
     transfer().hold()
-    membership().setStatus(now, 'joining', effects)
+    if (this.#statusBefore !== 'leaving') membership().setStatus(now, 'joining', effects)
     effects.push({ kind: 'report', event: { type: 'counted', name: 'absence.doubted' } })
   }
 
@@ -146,6 +146,7 @@ export class Rejoin {
     if (partitions.length > 0) return this.#discard.begin(this.#keptFrom, partitions, effects)
     const { membership, transfer } = this.#parts
     transfer().release(now, effects)
+    if (membership().status === 'leaving') return
     if (this.#statusBefore === 'joining') transfer().awaitCompletion(now, effects)
     else membership().setStatus(now, this.#statusBefore, effects)
   }

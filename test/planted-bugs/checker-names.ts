@@ -2,6 +2,9 @@
 const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/STALE:/, 'acknowledged write not read from who has it'],
   [/LOST:/, 'acknowledged write lost'],
+  [/RESURRECTED:/, 'deleted value back'],
+  [/takes back what it reaped/, 'reaped, and taken back'],
+  [/reaped .*, and its owner/, 'reaped before all owners knew'],
   [/false sibling/, 'false sibling'],
   [/minted twice, for/, 'dot minted twice'],
   [/a second time beside its first/, 'request written twice'],
@@ -20,7 +23,7 @@ const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/went back to an older record/, 'view goes back'],
   [/two things of itself under version/, 'one version says two things'],
   [/durably before it does/, 'told before it is durable'],
-  [/are not reaped/, 'deletes not reaped'],
+  [/still holds \d+ tombstones/, 'deletes not reaped'],
   [/remembers more than|keeps more than/, 'past a bound'],
   [/damaged rows/, 'damaged rows left'],
   [/forgot a (value|delete)/, 'delete forgotten wrongly'],
