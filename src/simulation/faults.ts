@@ -92,6 +92,8 @@ export class Faults {
       mendDisk(peer)
       startAgain(cluster, name)
     }
+    // A peer that sees nobody evicts nobody: it may be the one that is cut off. The next one to come lets it do without the one that vanished.
+    if (cluster.vanished.size > 0 && cluster.running().length === 1) cluster.add()
   }
 
   #await(number: number): void {

@@ -28,6 +28,7 @@ const curedByHints: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'clock-jump',
   'clock-drift',
   'late-timers',
+  'leave',
   'mixed-configuration'
 ])
 

@@ -74,9 +74,7 @@ export const vanish: FaultAction = ({ cluster, victim }) => {
   const tab = victim()
   const isTab = tab?.ringPeer?.status === 'up' && tab.ringPeer.member?.durable === false
   if (tab === undefined || !isTab || tab.isPaused || cluster.evictAfterMs > vanishWithinMs) return undefined
-  // A peer that sees nobody evicts nobody: one of the others must see another.
-  const others = cluster.running().filter(({ peer, ringPeer }) => peer !== tab.peer && ringPeer?.status === 'up')
-  if (others.length < 2) return undefined
+  if (cluster.running().every(({ peer, ringPeer }) => peer === tab.peer || ringPeer?.status !== 'up')) return undefined
   tab.crash()
   cluster.departed.add(tab.peer)
   cluster.vanished.add(tab.peer)

@@ -43,5 +43,11 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     seed: 8301,
     operations: 300,
     found: 'the simulator reconnected peers that another fault still cut off, and two of them lived on together'
-  }
+  },
+  {
+    seed: 31387,
+    operations: 300,
+    found: 'a peer that began to leave while it was away for long never trusted its copies again, and never left'
+  },
+  { seed: 37314, operations: 300, found: 'a peer back from a long absence that is leaving gave nothing away' }
 ]
