@@ -49,5 +49,10 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found: 'a peer that began to leave while it was away for long never trusted its copies again, and never left'
   },
+  {
+    seed: 16073,
+    operations: 300,
+    found: 'a peer back from a long absence took the ring for worked through that had been another while it doubted its copies'
+  },
   { seed: 37314, operations: 300, found: 'a peer back from a long absence that is leaving gave nothing away' }
 ]
