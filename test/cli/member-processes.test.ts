@@ -16,7 +16,7 @@ interface Ring {
 }
 
 const cluster = ['--cluster', 'members', '--partitions', '64']
-const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`)
+const keys = Array.from({ length: 5 }, (_, index) => `key-${index}`)
 let root: string
 let peers: RunningPeer[]
 let joinAddress: string

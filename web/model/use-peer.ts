@@ -43,6 +43,7 @@ const changes = [
   'member:suspect',
   'member:reachable',
   'ring:changed',
+  'moves:progress',
   'hint:stored',
   'hint:delivered',
   'key:changed',

@@ -25,6 +25,10 @@ export function PeerPanel({ onStopped }: { readonly onStopped: (hasLeft: boolean
         <dd>
           <Hints />
         </dd>
+        <dt>Moving</dt>
+        <dd>
+          <Moves />
+        </dd>
         <dt>Peer id</dt>
         <dd>
           <code class='long-code'>{status.peerId}</code>
@@ -32,6 +36,19 @@ export function PeerPanel({ onStopped }: { readonly onStopped: (hasLeft: boolean
       </dl>
       <PeerActions onStopped={onStopped} />
     </section>
+  )
+}
+
+/** Copies that change hands because the ring changed. */
+function Moves() {
+  const { give, take } = usePeerView().status.moves
+  const [done, all] = [give.partitionsDone + take.partitionsDone, give.partitions + take.partitions]
+  if (done >= all) return <span>nothing</span>
+  return (
+    <span>
+      <progress value={done} max={all} aria-label='Partitions that have arrived where they belong' /> {done} of {all} partitions,{' '}
+      {byteCount(give.bytesDone + take.bytesDone)}
+    </span>
   )
 }
 
