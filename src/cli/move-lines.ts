@@ -57,6 +57,7 @@ export class MoveLines {
 
   /** Shows this state. */
   show(moves: MoveProgress): void {
+    if (!hasMoves(moves)) return
     const [now, total] = [this.#nowMs(), totalOf(moves)]
     this.#bytes.saw(now, total.bytesDone)
     this.#partitions.saw(now, total.partitionsDone)

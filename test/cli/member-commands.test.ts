@@ -84,7 +84,7 @@ describe('evict', () => {
     expect(code).toBe(0)
     expect(store.lastOptions).toMatchObject([{ evict: ['old-peer'] }, { peer: 'old-peer', force: false }])
     expect(text).toBe(
-      'evicted  old-peer\nmoves    11 copies of partitions: about 1234 keys, about 4.8 MiB\nwatch    dynamesh status --watch\n'
+      `evicted  old-peer\nmoves    11 copies of partitions: about 1234 keys, about 4.8 MiB\nwatch    dynamesh status --watch --data ${folder}\n`
     )
     expect(stderr).toBe('warning: It gets worse.\n')
   })

@@ -1,13 +1,13 @@
 /** `dynamesh evict`: declares a durable peer gone for good. */
 import type { ChangePlan, EvictResult } from '../../store/member-api.ts'
 import { withAccess, type Access } from '../access.ts'
-import type { Command } from '../command.ts'
+import type { Command, Invocation } from '../command.ts'
 import { printableJson } from '../escape.ts'
 import { exitCode } from '../exit-code.ts'
+import { shellQuoted } from '../invocation-text.ts'
 import { movedText } from '../plan-text.ts'
 import { accessFlags, commonFlags } from '../shared-flags.ts'
 import { pairs } from '../table.ts'
-import type { Terminal } from '../terminal.ts'
 
 export const evictCommand: Command = {
   name: 'evict',
@@ -32,7 +32,8 @@ export const evictCommand: Command = {
     const [result, plan] = await withAccess(invocation, terminal, access =>
       evict(access, name, invocation.switch('force'), terminal.interrupted)
     )
-    await tell(result, plan, invocation.switch('json'), terminal)
+    if (!invocation.switch('json')) for (const warning of plan?.warnings ?? []) terminal.note(`warning: ${warning}`)
+    await terminal.print(invocation.switch('json') ? evictionJson(result, plan) : evictionText(result, plan, watchWords(invocation)))
     return exitCode.ok
   }
 }
@@ -48,18 +49,24 @@ async function evict(
   return [await access.evict(name, { force, signal }), plan]
 }
 
-async function tell({ peerId, changed }: EvictResult, plan: ChangePlan | undefined, isJson: boolean, terminal: Terminal): Promise<void> {
-  if (isJson) {
-    const { copies, size, warnings } = plan ?? { copies: 0, size: undefined, warnings: [] }
-    return terminal.print(printableJson({ peerId, changed, copies, size, warnings }, 2))
-  }
-  for (const warning of plan?.warnings ?? []) terminal.note(`warning: ${warning}`)
-  if (!changed || plan === undefined) return terminal.print(`${peerId} was gone already; nothing was done`)
-  return terminal.print(
-    pairs([
-      ['evicted', peerId],
-      ['moves', movedText(plan)],
-      ['watch', 'dynamesh status --watch']
-    ])
-  )
+/** How to see what moves: a client over the network has nothing to see. */
+function watchWords(invocation: Invocation): string | undefined {
+  if (invocation.has('join')) return undefined
+  const data = invocation.text('data')
+  return data === undefined ? 'dynamesh status --watch' : `dynamesh status --watch --data ${shellQuoted(data)}`
+}
+
+function evictionJson({ peerId, changed }: EvictResult, plan: ChangePlan | undefined): string {
+  const { copies, size, warnings } = plan ?? { copies: 0, size: undefined, warnings: [] }
+  return printableJson({ peerId, changed, copies, size, warnings }, 2)
+}
+
+/** `watch` is the command that shows what moves. */
+function evictionText({ peerId, changed }: EvictResult, plan: ChangePlan | undefined, watch: string | undefined): string {
+  if (!changed) return `${peerId} was gone already; nothing was done`
+  return pairs([
+    ['evicted', peerId],
+    ...(plan === undefined ? [] : [['moves', movedText(plan)] as const]),
+    ...(watch === undefined ? [] : [['watch', watch] as const])
+  ])
 }
