@@ -89,13 +89,18 @@ export const gossipPerSecondMax = 200
 export const messageEntriesMax = 4096
 /** Addresses to join by, to listen on or to announce that are taken in one list; a longer list is refused with `ERR_OPTIONS`. */
 export const joinAddressesMax = 1024
-/** Keys read in one step while a ring change is worked through. */
+/** Keys read in one step while copies are given away, discarded or dropped. */
 export const transferPageRows = 256
-/**
- * Hints for peers that can be reached, waiting while a ring change is worked through; past it the next step waits while they are delivered. It goes
- * on where none are, so that a peer that takes nothing does not hold up the others.
- */
-export const transferHintsMax = 1024
+/** Copies owed to one peer that may wait while a ring change is worked through; past it that peer is offered no more while they are delivered. */
+export const transferHintsMax = 512
+/** Partitions that are compared in one message when the ring changed. (*wire*) */
+export const offerPartitionsMax = 256
+/** Keys in one message of an offer. (*wire*) */
+export const offerKeysMax = 256
+/** Peers that are given copies at the same time because the ring changed; the others wait for their turn. */
+export const givesMax = 8
+/** Partitions that a peer is given at the same time because the ring changed; whoever offers a further one is told to come again. */
+export const takesMax = 8
 /** Trie nodes in one message of anti-entropy. (*wire*) */
 export const exchangeNodesMax = 1024
 /** Keys whose versions are in one message of anti-entropy. (*wire*) */

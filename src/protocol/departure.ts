@@ -4,6 +4,7 @@
  * The last member leaves with all it has, as there is nobody to give it to. One that became the last while it was leaving, because those who were to
  * get its copies were evicted meanwhile, stays: they may come back.
  */
+import type { Completion } from './completion.ts'
 import { keepers } from './wanted-peers.ts'
 import type { Effect } from './effect.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
@@ -21,6 +22,7 @@ export interface DepartureParts {
   readonly coordinator: PutCoordinator
   readonly membership: Membership
   readonly transfer: Transfer
+  readonly completion: Completion
 }
 
 export class Departure {
@@ -40,11 +42,11 @@ export class Departure {
   }
 
   begin(now: Instant, effects: Effect[]): void {
-    const { routing, membership, transfer } = this.#parts
+    const { routing, membership, completion } = this.#parts
     this.#isUnderWay = true
     this.#hasHeirs ||= routing.ring().members.some(({ peerId }) => peerId !== routing.self)
     membership.setStatus(now, 'leaving', effects)
-    transfer.awaitCompletion(now, effects)
+    completion.await(now, effects)
     this.finish(now, effects)
   }
 

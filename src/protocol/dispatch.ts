@@ -1,6 +1,7 @@
 /** Which part of a peer a message is for. */
 import type { PeerId } from '../core/identifiers.ts'
 import type { AntiEntropy } from './anti-entropy.ts'
+import type { Completion } from './completion.ts'
 import type { Effect } from './effect.ts'
 import type { GetCoordinator } from './get-coordinator.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
@@ -11,6 +12,7 @@ import type { PutCoordinator } from './put-coordinator.ts'
 import type { PutRequests } from './put-request.ts'
 import type { Rejoin } from './rejoin.ts'
 import type { ReplicaServer } from './replica-server.ts'
+import type { Taking } from './taking.ts'
 import type { TombstoneReaper } from './tombstone-reaper.ts'
 import type { Transfer } from './transfer.ts'
 
@@ -20,6 +22,8 @@ export interface Receivers {
   readonly gets: GetCoordinator
   readonly hints: HintedHandoff
   readonly transfer: Transfer
+  readonly taking: Taking
+  readonly completion: Completion
   readonly antiEntropy: AntiEntropy
   readonly reaper: TombstoneReaper
   readonly rejoin: Rejoin
@@ -41,6 +45,12 @@ export function dispatch(receivers: Receivers, now: Instant, from: PeerId, messa
       return receivers.hints.handedOff(now, from, message, effects)
     case 'transfer-query':
     case 'transfer-done':
+      return receivers.completion.receive(now, from, message, effects)
+    case 'offer':
+    case 'offer-keys':
+      return receivers.taking.receive(now, from, message, effects)
+    case 'offer-answer':
+    case 'offer-wanted':
       return receivers.transfer.receive(now, from, message, effects)
     case 'exchange-open':
     case 'exchange-nodes':
@@ -81,7 +91,7 @@ export function dispatchUnsent(receivers: Receivers, now: Instant, to: PeerId, m
 
 /** Tells those who wait for a peer, or send to it, that it can be reached again, or not any more. */
 export function dispatchReachability(
-  { coordinator, puts, gets, hints }: Receivers,
+  { coordinator, puts, gets, hints, transfer }: Receivers,
   now: Instant,
   peer: PeerId,
   reachable: boolean,
@@ -92,6 +102,7 @@ export function dispatchReachability(
     puts.reachable(now, effects)
     gets.reachable(now, effects)
     hints.pump(now, effects)
+    transfer.reachable(now, peer, effects)
   } else {
     hints.unreachable(now, peer, effects)
     coordinator.unreachable(now, peer, effects)

@@ -1,9 +1,10 @@
-/** Bytes of keys with their records, and of the messages that carry hints home, as `wire.proto` describes them. */
+/** Bytes of keys with their records, of the messages that carry hints home, and of the question whether all came, as `wire.proto` describes them. */
 import type { Reader, Writer } from '../core/codec.ts'
 import { frameBytesMax, keyBytesMax, messageEntriesMax } from '../core/limits.ts'
 import { emptyRecord } from '../core/record.ts'
 import { readRecord, writeRecord } from '../core/record-codec.ts'
-import type { HandedOff, Handoff, HandoffEntry } from './message.ts'
+import { packNumbers, unpackNumbers } from './bit-list.ts'
+import type { HandedOff, Handoff, HandoffEntry, TransferQuery } from './message.ts'
 import { need } from './wire-check.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
@@ -43,11 +44,8 @@ export function readHandoff(reader: Reader): Handoff {
 
 /** One bit for each entry up to the last that is stored. */
 export function writeHandedOff(out: Writer, { id, stored }: HandedOff): void {
-  const last = stored.at(-1)
-  const bits = new Uint8Array(last === undefined ? 0 : (last >> 3) + 1)
-  for (const entry of stored) bits[entry >> 3] = (bits[entry >> 3] ?? 0) | (1 << (entry & 7))
   out.uint(1, id)
-  out.bytes(2, bits)
+  out.bytes(2, packNumbers(stored))
 }
 
 export function readHandedOff(reader: Reader): HandedOff {
@@ -59,6 +57,22 @@ export function readHandedOff(reader: Reader): HandedOff {
     else reader.unknown(field)
   }
   need(id > 0 && bits.at(-1) !== 0, 'a handoff result')
-  const entries = Array.from({ length: bits.length * 8 }, (_, entry) => entry)
-  return { type: 'handed-off', id, stored: entries.filter(entry => (((bits[entry >> 3] ?? 0) >> (entry & 7)) & 1) === 1) }
+  return { type: 'handed-off', id, stored: unpackNumbers(bits) }
+}
+
+export function writeTransferQuery(out: Writer, { ring, refill }: TransferQuery): void {
+  out.hex(1, ring)
+  out.uint(2, refill)
+}
+
+export function readTransferQuery(reader: Reader): TransferQuery {
+  let ring = ''
+  let refill = 0
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) ring = reader.hex(8)
+    else if (field === 2) refill = reader.uint()
+    else reader.unknown(field)
+  }
+  need(ring !== '', 'a question about a transfer')
+  return { type: 'transfer-query', ring, refill }
 }

@@ -53,6 +53,11 @@ export class HintBook {
     return this.#targets.has(peer)
   }
 
+  /** Hints waiting for a peer. */
+  count(peer: PeerId): number {
+    return this.#targets.get(peer)?.hints.size ?? 0
+  }
+
   bytes(peer: PeerId): number {
     return this.#targets.get(peer)?.bytes ?? 0
   }

@@ -10,6 +10,7 @@ import { DeadlineQueue } from '../core/deadline-queue.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { handoffBytesMax, hintBatchMax, hintBytesPerTargetMax } from '../core/limits.ts'
 import { recordHash, valueBytes, type StoredRecord } from '../core/record.ts'
+import { deliveryPauseMs, DeliveryPauses } from './delivery-pauses.ts'
 import type { BatchOperation, Effect } from './effect.ts'
 import { HintBook, type Hint } from './hint-book.ts'
 import type { Instant } from './instant.ts'
@@ -19,9 +20,10 @@ import { ownersOf, type Routing } from './routing.ts'
 import { decodeNumber, hintKey, parseHintKey, type LocalRow } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
-/** Time for reading the copies of a delivery, silence after which one that was sent counts as lost, and the pauses before the next one (the one after a
- * refusal doubles up to `pause`). */
-const deliveryWaitMs = { loading: 10_000, silence: 2_000, pause: 2_000, refused: 100, unsent: 200 } as const
+/** Time for reading the copies of a delivery, and silence after which one that was sent counts as lost. */
+const deliveryWaitMs = { loading: 10_000, silence: 2_000 } as const
+/** What a hint itself is taken to need on the disk. */
+const hintRowBytes = 64
 /** The slowest link that a delivery is given time for. */
 const slowestBytesPerMs = 32
 
@@ -38,6 +40,8 @@ export interface HintedHandoffParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly replica: Replica
+  /** True while the key's partition is being given away: all its copies stay until every owner has confirmed it. */
+  isMoving(key: Uint8Array): boolean
 }
 
 export class HintedHandoff {
@@ -45,9 +49,7 @@ export class HintedHandoff {
   readonly #book = new HintBook()
   /** Deliveries under way: one for each target. */
   readonly #underway = new Map<PeerId, Delivery>()
-  readonly #pausedUntilMs = new Map<PeerId, number>()
-  /** Refused deliveries in a row. */
-  readonly #refusals = new Map<PeerId, number>()
+  readonly #pauses = new DeliveryPauses()
   readonly #deliveries = new Map<number, Delivery>()
   readonly #due = new DeadlineQueue<{ readonly target: PeerId; readonly delivery: number; readonly isSent: boolean }>()
   /** True when hints were noted since the last pump. */
@@ -65,6 +67,16 @@ export class HintedHandoff {
   /** True while hints for `peer` wait. */
   has(peer: PeerId): boolean {
     return this.#book.has(peer)
+  }
+
+  /** How many hints for `peer` wait. */
+  count(peer: PeerId): number {
+    return this.#book.count(peer)
+  }
+
+  /** Bytes of the key and values that a hint for `peer` stands for; 0 when there is none. */
+  sizeOf(peer: PeerId, key: Uint8Array): number {
+    return (this.#book.find(peer, key)?.bytes ?? hintRowBytes) - hintRowBytes
   }
 
   /** True while a hint for `key` waits here. */
@@ -87,7 +99,7 @@ export class HintedHandoff {
   store(targets: readonly PeerId[], key: Uint8Array, record: StoredRecord): readonly BatchOperation[] {
     if (targets.length === 0) return NOTHING
     this.#hasNews = true
-    const bytes = key.length + valueBytes(record) + 64
+    const bytes = key.length + valueBytes(record) + hintRowBytes
     return targets.map(target => this.#book.note(target, key, bytes))
   }
 
@@ -114,11 +126,15 @@ export class HintedHandoff {
     if (others.length === 0) return settled(now, true, effects)
     const operation: RowOperation = {
       from: undefined,
-      apply: (_now, row) => ({
-        row,
-        operations: row === undefined ? [] : this.store(others, key, row.record),
-        then: row === undefined ? [] : others.map(target => hintStored(target, key))
-      }),
+      apply: (_now, row) => {
+        // A hint stands for what the copy says when it is delivered: one is enough.
+        const fresh = row === undefined ? [] : others.filter(target => this.#book.find(target, key) === undefined)
+        return {
+          row,
+          operations: row === undefined ? [] : this.store(fresh, key, row.record),
+          then: fresh.map(target => hintStored(target, key))
+        }
+      },
       settled: (at, out) => {
         this.pump(at, out)
         settled(at, true, out)
@@ -138,9 +154,7 @@ export class HintedHandoff {
   pump(now: Instant, effects: Effect[]): void {
     this.#hasNews = false
     for (const peer of this.#book.targets()) {
-      if (this.#underway.has(peer) || (this.#pausedUntilMs.get(peer) ?? 0) > now.ms) continue
-      this.#pausedUntilMs.delete(peer)
-      this.#deliver(now, peer, effects)
+      if (!this.#underway.has(peer) && !this.#pauses.isPaused(now, peer)) this.#deliver(now, peer, effects)
     }
   }
 
@@ -153,22 +167,9 @@ export class HintedHandoff {
       if (stored.has(number)) this.#delivered(now, from, entry, effects)
       else this.#book.defer(from, entry.key)
     }
-    this.#judgeRefusal(now, from, stored.size === 0)
+    if (stored.size > 0) this.#pauses.taken(from)
+    else this.#pause(now, from, this.#pauses.refused(from))
     this.pump(now, effects)
-  }
-
-  /** A target whose ring differs for a moment refuses once or twice, one that is full for long. */
-  #judgeRefusal(now: Instant, peer: PeerId, isRefused: boolean): void {
-    if (!isRefused) return void this.#refusals.delete(peer)
-    const refusals = this.#refusals.get(peer) ?? 0
-    this.#refusals.set(peer, refusals + 1)
-    this.#pause(now, peer, Math.min(deliveryWaitMs.refused * 2 ** refusals, deliveryWaitMs.pause))
-  }
-
-  /** Nothing waits for that peer any more; it may never come back. */
-  #forgetPauses(peer: PeerId): void {
-    this.#pausedUntilMs.delete(peer)
-    this.#refusals.delete(peer)
   }
 
   /** A delivery did not even leave: it is tried again soon. */
@@ -176,7 +177,7 @@ export class HintedHandoff {
     const delivery = this.#deliveries.get(message.id)
     if (delivery === undefined) return
     this.#finish(delivery)
-    this.#pause(now, delivery.target, deliveryWaitMs.unsent)
+    this.#pause(now, delivery.target, deliveryPauseMs.unsent)
   }
 
   unreachable(now: Instant, peer: PeerId, effects: Effect[]): void {
@@ -198,7 +199,7 @@ export class HintedHandoff {
         this.#finish(delivery)
         this.#pause(now, due.target)
       }
-      if (!this.#book.has(due.target)) this.#forgetPauses(due.target)
+      if (!this.#book.has(due.target)) this.#pauses.forget(due.target)
     }
     this.pump(now, effects)
   }
@@ -287,7 +288,8 @@ export class HintedHandoff {
       apply: (_now, row) => {
         if (stays(row)) return { row, operations: [], then: [] }
         released = this.#book.release(target, key)
-        const kept = ownersOf(this.#parts.routing, key).includes(this.#parts.routing.self) || this.#book.holds(key)
+        const kept =
+          this.#parts.isMoving(key) || ownersOf(this.#parts.routing, key).includes(this.#parts.routing.self) || this.#book.holds(key)
         return {
           row: kept ? row : undefined,
           operations: [{ type: 'delete', key: hintKey(target, key) }],
@@ -318,11 +320,10 @@ export class HintedHandoff {
   #readdress(now: Instant, target: PeerId, hint: Hint, effects: Effect[]): void {
     hint.closing = true
     let released: Hint | undefined
-    const { replica, routing } = this.#parts
     const operation: RowOperation = {
       from: undefined,
       apply: (_now, row) => {
-        const owners = ownersOf(routing, hint.key).filter(owner => owner !== routing.self)
+        const owners = this.#heirs(hint.key)
         const rows = row === undefined ? [] : this.store(owners, hint.key, row.record)
         released = row !== undefined && owners.includes(target) ? undefined : this.#book.release(target, hint.key)
         const gone: readonly BatchOperation[] = released === undefined ? [] : [{ type: 'delete', key: hintKey(target, hint.key) }]
@@ -337,7 +338,15 @@ export class HintedHandoff {
         this.#keptStill(at, target, released)
       }
     }
-    replica.change(now, hint.key, operation, effects)
+    this.#parts.replica.change(now, hint.key, operation, effects)
+  }
+
+  /** Who is owed a copy in the place of a former owner. Of a partition that all its owners are to confirm anyway, nobody needs a hint for that. */
+  #heirs(key: Uint8Array): readonly PeerId[] {
+    const { isMoving, routing } = this.#parts
+    const owners = ownersOf(routing, key)
+    if (owners.includes(routing.self)) return owners.filter(owner => owner !== routing.self)
+    return isMoving(key) ? [] : owners
   }
 
   #drop(now: Instant, target: PeerId, key: Uint8Array, effects: Effect[]): void {
@@ -360,9 +369,9 @@ export class HintedHandoff {
     if (this.#underway.get(delivery.target) === delivery) this.#underway.delete(delivery.target)
   }
 
-  #pause(now: Instant, peer: PeerId, ms: number = deliveryWaitMs.pause): void {
+  #pause(now: Instant, peer: PeerId, ms: number = deliveryPauseMs.usual): void {
     if (!this.#book.has(peer)) return
-    this.#pausedUntilMs.set(peer, now.ms + ms)
+    this.#pauses.pause(peer, now.ms + ms)
     this.#due.add(now.ms + ms, { target: peer, delivery: 0, isSent: false })
   }
 }

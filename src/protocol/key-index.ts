@@ -11,7 +11,7 @@ import { trieEntriesMax, triePinnedEntriesMax } from '../core/limits.ts'
 import { MerkleTrie } from '../core/merkle-trie.ts'
 import { position, positionBytes } from '../core/position.ts'
 import { recordHashBytes } from '../core/record.ts'
-import { equalSums, noSum } from '../core/trie-sum.ts'
+import { equalSums, noSum, type TrieSum } from '../core/trie-sum.ts'
 import type { BatchOperation, ScannedRow } from './effect.ts'
 import type { Instant } from './instant.ts'
 import { PartitionLoader } from './partition-loader.ts'
@@ -85,6 +85,11 @@ export class KeyIndex {
   /** Partitions whose sum is not known. */
   unknown(): Iterable<number> {
     return this.#unknown.keys()
+  }
+
+  /** Sum over the keys of a partition, as it is now and as far as it is known. */
+  sumOf(partition: number): TrieSum {
+    return this.trie.isKnown(partition) ? { ...this.trie.sum(this.trie.partitionBits, partition) } : noSum
   }
 
   /** About how many keys a partition has. */

@@ -11,9 +11,19 @@ import { frameBytesMax, keyBytesMax, messageEntriesMax, replicasMax, timeoutMsMa
 import { writeMember } from '../core/member-record.ts'
 import type { StoredRecord } from '../core/record.ts'
 import { readContext, readDot, readRecord, writeContext, writeDot, writeRecord } from '../core/record-codec.ts'
+import { readContactAnswer, writeContactAnswer } from './contact-codec.ts'
 import { readExchange, writeExchange } from './exchange-codec.ts'
-import { readEntry, readHandedOff, readHandoff, writeEntry, writeHandedOff } from './handoff-codec.ts'
+import {
+  readEntry,
+  readHandedOff,
+  readHandoff,
+  readTransferQuery,
+  writeEntry,
+  writeHandedOff,
+  writeTransferQuery
+} from './handoff-codec.ts'
 import type { ForwardPut, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
+import { readOffers, writeOffers } from './offer-codec.ts'
 import { readReap, writeReap } from './reap-codec.ts'
 import { readViewRecords, readViewSummary, writeViewEntry } from './view-codec.ts'
 import { need } from './wire-check.ts'
@@ -60,7 +70,11 @@ const FIELDS: { readonly [Type in Message['type']]: number } = {
   'reap-drop': 25,
   'reap-dropped': 26,
   'contact-query': 27,
-  'contact-answer': 28
+  'contact-answer': 28,
+  offer: 29,
+  'offer-answer': 30,
+  'offer-keys': 31,
+  'offer-wanted': 32
 }
 
 const FIELD_MAX = Math.max(...Object.values(FIELDS))
@@ -112,17 +126,13 @@ function writeBody(out: Writer, message: Message): void {
     case 'contact-query':
       return out.uint(1, message.id)
     case 'contact-answer':
-      out.uint(1, message.id)
-      out.uint(2, message.sinceAgeMs)
-      out.uint(3, message.gapAgeMs)
-      return out.bool(4, message.isWhole)
+      return writeContactAnswer(out, message)
     case 'view-digest':
       return out.hex(1, message.digest)
     case 'transfer-done':
       return out.hex(1, message.ring)
     case 'transfer-query':
-      out.hex(1, message.ring)
-      return out.uint(2, message.refill)
+      return writeTransferQuery(out, message)
     case 'view-summary':
       for (const entry of message.entries) out.message(1, body => writeViewEntry(body, entry))
       return
@@ -136,6 +146,11 @@ function writeBody(out: Writer, message: Message): void {
     case 'reap-drop':
     case 'reap-dropped':
       return writeReap(out, message)
+    case 'offer':
+    case 'offer-answer':
+    case 'offer-keys':
+    case 'offer-wanted':
+      return writeOffers(out, message)
     default:
       return writeExchange(out, message)
   }
@@ -182,6 +197,7 @@ function readBody(field: number, reader: Reader): Message {
     case 28:
       return readContactAnswer(reader)
     default:
+      if (field > 28) return readOffers(field, reader)
       return field < 23 ? readExchange(field, reader) : readReap(field, reader)
   }
 }
@@ -325,31 +341,6 @@ function readId(reader: Reader): number {
   }
   need(id > 0, 'a probe')
   return id
-}
-
-function readContactAnswer(reader: Reader): Message {
-  const message = { type: 'contact-answer' as const, id: 0, sinceAgeMs: 0, gapAgeMs: 0, isWhole: false }
-  for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) message.id = reader.uint()
-    else if (field === 2) message.sinceAgeMs = reader.uint()
-    else if (field === 3) message.gapAgeMs = reader.uint()
-    else if (field === 4) message.isWhole = reader.bool()
-    else reader.unknown(field)
-  }
-  need(message.id > 0, 'an answer about contacts')
-  return message
-}
-
-function readTransferQuery(reader: Reader): Message {
-  let ring = ''
-  let refill = 0
-  for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) ring = reader.hex(8)
-    else if (field === 2) refill = reader.uint()
-    else reader.unknown(field)
-  }
-  need(ring !== '', 'a question about a transfer')
-  return { type: 'transfer-query', ring, refill }
 }
 
 function readDigest(reader: Reader): string {

@@ -8,6 +8,7 @@ import type { Dot } from '../core/dot.ts'
 import type { PeerId, RequestId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/member-record.ts'
 import type { StoredRecord } from '../core/record.ts'
+import type { TrieSum } from '../core/trie-sum.ts'
 
 /** How a replica answered a write. */
 export type ReplicaStatus = 'ok' | 'overloaded' | 'full' | 'failed' | 'hints-full' | 'max-keys' | 'not-owner'
@@ -160,6 +161,49 @@ export interface TransferDone {
   readonly ring: string
 }
 
+/** What a peer holds of a partition, by the sum over it. */
+export interface OfferedPartition {
+  readonly partition: number
+  readonly sum: TrieSum
+}
+
+/** "You own these partitions, and I hold this of them: do you hold the same?" So that copies are sent only to those who lack them. */
+export interface Offer {
+  readonly type: 'offer'
+  readonly id: number
+  readonly partitions: readonly OfferedPartition[]
+}
+
+/** Answer to an offer: the partitions of which the sender owns and durably holds just that, by number in the offer from 0, ascending. */
+export interface OfferAnswer {
+  readonly type: 'offer-answer'
+  readonly id: number
+  readonly held: readonly number[]
+}
+
+/** "Which of these records of that partition do you lack?" The list is packed: `offer-codec.ts`. */
+export interface OfferKeys {
+  readonly type: 'offer-keys'
+  readonly id: number
+  readonly partition: number
+  readonly entries: Uint8Array
+  /** No further keys of this partition follow. */
+  readonly isLast: boolean
+}
+
+/** Whether a partition is taken: `busy` when others are giving it, or too many are given at once; `refused` by a peer that does not own it. */
+export type TakeStatus = 'taken' | 'busy' | 'refused'
+
+/** Answer to offered keys: those to be sent, by number from 0, ascending. The others are held durably. */
+export interface OfferWanted {
+  readonly type: 'offer-wanted'
+  readonly id: number
+  readonly status: TakeStatus
+  readonly wanted: readonly number[]
+}
+
+export type OfferMessage = Offer | OfferAnswer | OfferKeys | OfferWanted
+
 /** "All that we both own has this digest in this ring." Answered with trie nodes when it differs, with nothing when it does not. */
 export interface ExchangeOpen {
   readonly type: 'exchange-open'
@@ -263,5 +307,6 @@ export type Message =
   | ViewRecords
   | TransferQuery
   | TransferDone
+  | OfferMessage
   | ExchangeMessage
   | ReapMessage

@@ -5,10 +5,10 @@
  * slowly, all others are loaded once, so that a sum that is wrong for whatever reason is found and corrected, and with it a row that
  * was damaged. What is loaded stays while there is room.
  */
-import { concatBytes } from '../core/bytes.ts'
 import { indexPageRows, partitionLoadsMax } from '../core/limits.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { Instant } from './instant.ts'
+import { beforePartition } from './index-rows.ts'
 import type { KeyIndex } from './key-index.ts'
 import { prefixes } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
@@ -120,7 +120,7 @@ export class PartitionLoader implements StorageClient {
     for (const load of this.#loads.values()) {
       if (this.#scans.size >= partitionLoadsMax) return
       if (load.after !== undefined) continue
-      load.after = concatBytes(prefixes.index, firstBytes(load.partition, this.#index.trie.partitionBits))
+      load.after = beforePartition(load.partition, this.#index.trie.partitionBits)
       this.#index.beginLoad(load.partition)
       this.#scan(load, effects)
     }
@@ -164,10 +164,4 @@ export class PartitionLoader implements StorageClient {
     if (this.#verified < trie.partitions) this.load(this.#verified, () => undefined, effects)
     this.#verified += 1
   }
-}
-
-/** The shortest byte string that no position of an earlier partition, and every position of this one, comes after. */
-function firstBytes(partition: number, partitionBits: number): Uint8Array {
-  const first = partition * 2 ** (32 - partitionBits)
-  return Uint8Array.of(first >>> 24, first >>> 16, first >>> 8, first).subarray(0, Math.ceil(partitionBits / 8))
 }

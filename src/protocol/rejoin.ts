@@ -10,6 +10,7 @@ import type { PeerId } from '../core/identifiers.ts'
 import type { MemberStatus } from '../core/member-record.ts'
 import type { Ring } from '../core/ring.ts'
 import { Absence, type AbsenceParts } from './absence.ts'
+import type { Completion } from './completion.ts'
 import { Discard, type DiscardParts } from './discard.ts'
 import type { Effect } from './effect.ts'
 import type { EpochLease } from './epoch-lease.ts'
@@ -30,6 +31,7 @@ export interface RejoinParts
   readonly lease: EpochLease
   membership(): Membership
   transfer(): Transfer
+  completion(): Completion
 }
 
 export class Rejoin {
@@ -144,10 +146,10 @@ export class Rejoin {
     const partitions = this.#vouchedFor(livedOn)
     effects.push({ kind: 'report', event: { type: 'counted', name: partitions.length === 0 ? 'absence.kept' : 'absence.discarded' } })
     if (partitions.length > 0) return this.#discard.begin(this.#keptFrom, partitions, effects)
-    const { membership, transfer } = this.#parts
+    const { membership, transfer, completion } = this.#parts
     transfer().release(now, effects)
     if (membership().status === 'leaving') return
-    if (this.#statusBefore === 'joining') transfer().awaitCompletion(now, effects)
+    if (this.#statusBefore === 'joining') completion().await(now, effects)
     else membership().setStatus(now, this.#statusBefore, effects)
   }
 
@@ -164,9 +166,9 @@ export class Rejoin {
 
   #discarded(now: Instant, effects: Effect[]): void {
     this.#giveUpAtMs = now.ms + this.#parts.graceMs
-    const { transfer } = this.#parts
+    const { transfer, completion } = this.#parts
     transfer().release(now, effects)
-    transfer().awaitCompletion(now, effects)
+    completion().await(now, effects)
   }
 }
 
@@ -178,6 +180,8 @@ const SERVED: ReadonlySet<Message['type']> = new Set<Message['type']>([
   'handoff',
   'forward-put',
   'transfer-query',
+  'offer',
+  'offer-keys',
   'exchange-open',
   'exchange-nodes',
   'exchange-differences',

@@ -11,6 +11,7 @@ import type { PutCoordinator } from './put-coordinator.ts'
 import type { Replica, ReplicaFailure } from './replica.ts'
 import type { ReplicaOperations } from './replica-operation.ts'
 import { ownersOf, type Routing } from './routing.ts'
+import type { Taking } from './taking.ts'
 import { valueBytes } from '../core/record.ts'
 
 export interface ReplicaServerParts {
@@ -19,6 +20,7 @@ export interface ReplicaServerParts {
   readonly operations: ReplicaOperations
   readonly hints: HintedHandoff
   readonly coordinator: PutCoordinator
+  readonly taking: Taking
 }
 
 export class ReplicaServer {
@@ -92,7 +94,7 @@ export class ReplicaServer {
    * away relies on an owner that keeps it. While two rings differ, two peers could otherwise rely on each other, and both drop it.
    */
   #handoff(now: Instant, from: PeerId, { id, entries }: Handoff, effects: Effect[]): void {
-    const { replica, operations, routing } = this.#parts
+    const { replica, operations, routing, taking } = this.#parts
     const collector = new HandoffCollector(entries.length, (stored, out) => reply(out, from, { type: 'handed-off', id, stored }))
     for (const [index, { key, record }] of entries.entries()) {
       if (!ownersOf(routing, key).includes(routing.self)) {
@@ -101,7 +103,11 @@ export class ReplicaServer {
       }
       const fail = (_now: Instant, _failure: StorageFailure, out: Effect[]): void => collector.done(index, false, out)
       const change = operations.merge({ from, key, record, hints: () => [], then: [], fail })
-      const counted = { ...change, settled: (_now: Instant, out: Effect[]) => collector.done(index, true, out) }
+      const settled = (at: Instant, out: Effect[]): void => {
+        taking.took(at, from, key, key.length + valueBytes(record))
+        collector.done(index, true, out)
+      }
+      const counted = { ...change, settled }
       replica.change(now, key, counted, effects)
     }
   }

@@ -21,7 +21,8 @@ import type { Instant } from './instant.ts'
 import { KeyIndex } from './key-index.ts'
 import { Membership } from './membership.ts'
 import type { Message } from './message.ts'
-import { noMoves, type MoveProgress } from './move-progress.ts'
+import type { MoveProgress } from './move-progress.ts'
+import { Moving } from './moving.ts'
 import { PutCoordinator } from './put-coordinator.ts'
 import { PutRequests, type PutCall } from './put-request.ts'
 import { Refill } from './refill.ts'
@@ -36,7 +37,6 @@ import { Graveyard } from './tombstone-graveyard.ts'
 import { TombstoneReaper } from './tombstone-reaper.ts'
 import { Scrub } from './scrub.ts'
 import { Tokens } from './tokens.ts'
-import { Transfer } from './transfer.ts'
 import { keepers, wantedPeers } from './wanted-peers.ts'
 
 export class RingPeer implements Machine, StorageClient, Routing {
@@ -51,7 +51,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #putCoordinator: PutCoordinator
   readonly #gets: GetCoordinator
   readonly #membership: Membership
-  readonly #transfer: Transfer
+  readonly #moving: Moving
   readonly #antiEntropy: AntiEntropy
   readonly #reaper: TombstoneReaper
   readonly #rejoin: Rejoin
@@ -78,37 +78,38 @@ export class RingPeer implements Machine, StorageClient, Routing {
     const graveyard = new Graveyard()
     this.#operations = new ReplicaOperations(this.#replica, this.#lease, options.mintingId ?? own.replica, graveyard, options.keysMax)
     const parts = { routing: this, tokens: this.#tokens, replica: this.#replica, operations: this.#operations, detector: this.#detector }
-    this.#hints = new HintedHandoff(parts)
+    this.#hints = new HintedHandoff({ ...parts, isMoving: key => this.#moving.transfer.isMoving(key) })
     for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
     this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints })
     this.#puts = new PutRequests({ ...parts, coordinator: this.#putCoordinator })
     this.#gets = new GetCoordinator(parts)
-    this.#transfer = new Transfer(
+    const moved = { ...parts, hints: this.#hints, index: this.#index }
+    this.#moving = new Moving(
       {
-        ...parts,
-        hints: this.#hints,
+        ...moved,
         reachableMembers: () => keepers(this.view, this.self).filter(peer => this.isReachable(peer)),
         complete: (now, effects) => this.#agreedByAll(now, effects),
         mayLetGo: member => this.view.get(member)?.status !== 'leaving' || this.#membership.isKept(member),
-        refill: new Refill({ ...parts, hints: this.#hints }),
+        refill: new Refill(moved),
         ownRefill: () => this.#rejoin.refill,
         hasUnmetMembers: () => keepers(this.view, this.self).some(peer => this.opinion(peer) === 'unknown'),
         isRefilled: (now, hasGiven) => this.#rejoin.isRefilled(now, hasGiven)
       },
       options.settledRing
     )
+    const { transfer, completion, taking } = this.#moving
     this.#antiEntropy = new AntiEntropy({
       ...parts,
       index: this.#index,
       random: options.random.fork('anti-entropy'),
-      isBusy: peer => this.#transfer.running || this.#hints.has(peer)
+      isBusy: peer => transfer.running || this.#hints.has(peer)
     })
     this.#reaper = new TombstoneReaper({
       ...parts,
       hints: this.#hints,
       graveyard,
       graceMs: options.tombstoneGraceMs,
-      mayReap: now => this.status === 'up' && !this.#transfer.running && this.#rejoin.isSeasoned(now)
+      mayReap: now => this.status === 'up' && !transfer.running && this.#rejoin.isSeasoned(now)
     })
     const rejoin = new Rejoin({
       ...parts,
@@ -118,7 +119,8 @@ export class RingPeer implements Machine, StorageClient, Routing {
       lease: this.#lease,
       puts: now => this.#putCoordinator.times(now),
       membership: () => this.#membership,
-      transfer: () => this.#transfer
+      transfer: () => transfer,
+      completion: () => completion
     })
     this.#rejoin = rejoin
     this.#membership = new Membership({
@@ -127,11 +129,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
       cluster: configuration.cluster,
       tokens: this.#tokens,
       connectedPeers: () => this.#detector.connectedPeers(),
-      met: (now, effects) => (rejoin.isClosed ? undefined : this.#transfer.awaitCompletion(now, effects)),
+      met: (now, effects) => (rejoin.isClosed ? undefined : completion.await(now, effects)),
       changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
     })
-    const machines = { hints: this.#hints, coordinator: this.#putCoordinator, membership: this.#membership, transfer: this.#transfer }
+    const machines = { hints: this.#hints, coordinator: this.#putCoordinator, membership: this.#membership, transfer, completion, taking }
     this.#departure = new Departure({ routing: this, replica: this.#replica, ...machines })
     this.#receivers = {
       ...machines,
@@ -140,7 +142,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       antiEntropy: this.#antiEntropy,
       reaper: this.#reaper,
       rejoin,
-      server: new ReplicaServer({ ...parts, hints: this.#hints, coordinator: this.#putCoordinator })
+      server: new ReplicaServer({ ...moved, taking, coordinator: this.#putCoordinator })
     }
     this.#scrub = new Scrub(this.#tokens)
     this.#damaged = new DamagedRows({
@@ -150,7 +152,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       membership: this.#membership,
       lease: this.#lease,
       rejoin,
-      transfer: this.#transfer
+      transfer
     })
     this.#damagedAtStart = options.damagedRows ?? []
     this.#ring = this.#createRing()
@@ -160,7 +162,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#lease.renew(effects)
     this.#rejoin.start(now, effects)
     this.#membership.start(now, effects)
-    this.#transfer.start(now, effects)
+    this.#moving.transfer.start(now, effects)
     this.#index.loader.start(now, effects)
     this.#antiEntropy.start(now)
     this.#reaper.start(now)
@@ -259,7 +261,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
   written(now: Instant, token: number, effects: Effect[]): void {
     this.#tokens.release(token).written(now, token, effects)
     this.#hints.pumpNews(now, effects)
-    this.#transfer.answerAskers(effects)
+    this.#moving.completion.answerAskers(effects)
     this.#departure.finish(now, effects)
   }
 
@@ -330,7 +332,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   /** How far the last change of the ring has come here. */
   get moves(): MoveProgress {
-    return noMoves
+    return this.#moving.tally.progress
+  }
+
+  /** True while the ring has not been worked through here. */
+  get isMoving(): boolean {
+    return this.#moving.transfer.running
   }
 
   #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
@@ -341,7 +348,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       this.#detector,
       this.#hints,
       this.#membership,
-      this.#transfer,
+      this.#moving,
       this.#antiEntropy,
       this.#reaper,
       this.#rejoin,
@@ -362,7 +369,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     if (ringKey(this.view) === this.#ringMembers) return
     this.#ring = this.#createRing()
     effects.push({ kind: 'report', event: { type: 'ring-changed' } })
-    this.#transfer.ringChanged(now, effects)
+    this.#moving.ringChanged(now, effects)
     this.#hints.pump(now, effects)
   }
 

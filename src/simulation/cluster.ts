@@ -217,7 +217,7 @@ export class Cluster {
     const active = running.filter(({ status }) => status !== 'left')
     const digest = active[0]?.view.digest
     return (
-      active.every(peer => peer.view.digest === digest && peer.status === 'up' && peer.hints().length === 0) &&
+      active.every(peer => peer.view.digest === digest && peer.status === 'up' && !peer.isMoving && peer.hints().length === 0) &&
       active.every(a => active.every(b => a === b || (this.network.isConnected(a.self, b.self) && a.isReachable(b.self))))
     )
   }

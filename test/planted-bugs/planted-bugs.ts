@@ -394,10 +394,10 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'obligation-lost-on-full-disk',
-    breaks: 'a copy whose hints could not be stored when the ring changed is owed to nobody',
-    file: 'protocol/transfer.ts',
-    find: 'if (!allKept) this.#retryLater(now, page)',
-    replace: 'if (!allKept && page.pass < 0) this.#retryLater(now, page)'
+    breaks: 'an owner that lacks a copy counts as one that confirmed it, though the hint for it could not be stored',
+    file: 'protocol/giving.ts',
+    find: 'if (allKept) this.#pageDone(at, gift, page, keys, out)',
+    replace: 'this.#pageDone(at, gift, page, keys, out)'
   },
   {
     name: 'newcomers-get-nothing',
@@ -414,9 +414,30 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'if (!after.includes(self)) return []'
   },
   {
+    name: 'dropped-before-confirmed',
+    breaks: 'a peer that stops being an owner drops its copies when the first owner has confirmed them',
+    file: 'protocol/transfer.ts',
+    find: 'if (owed.waiting.size > 0) return',
+    replace: 'if (owed.waiting.size > owed.targets.length) return'
+  },
+  {
+    name: 'wanted-counts-as-held',
+    breaks: 'what an owner lacks of a partition is taken for confirmed, and not sent',
+    file: 'protocol/giving.ts',
+    find: 'const keys = wanted.flatMap(number => page.keys[number] ?? [])',
+    replace: 'const keys = wanted.slice(0, 0).flatMap(number => page.keys[number] ?? [])'
+  },
+  {
+    name: 'held-when-as-many',
+    breaks: 'an owner confirms a partition of which it holds as many records, not the same ones',
+    file: 'protocol/taking.ts',
+    find: 'equalSums(trie.sum(trie.partitionBits, partition), sum)',
+    replace: 'equalSums({ ...sum, count: trie.sum(trie.partitionBits, partition).count }, sum)'
+  },
+  {
     name: 'up-before-complete',
     breaks: 'a joining peer counts for quorums before it has what it owns',
-    file: 'protocol/transfer.ts',
+    file: 'protocol/completion.ts',
     find: 'if (asked !== ring || this.#parts.hints.has(asker) || this.#parts.refill.isGiving(asker)) continue',
     replace: 'if (asked !== ring) continue'
   },

@@ -61,6 +61,9 @@ const entry = fc.record({ key, record })
 const digest = hex(8)
 const packed = (itemBytes: number, minItems = 0): fc.Arbitrary<Uint8Array> =>
   fc.integer({ min: minItems, max: 4 }).chain(items => fc.uint8Array({ minLength: items * itemBytes, maxLength: items * itemBytes }))
+const word = fc.nat({ max: 2 ** 32 - 1 })
+const numbersBelow = (bound: number): fc.Arbitrary<number[]> =>
+  fc.uniqueArray(fc.nat({ max: bound - 1 }), { maxLength: 9 }).map(numbers => numbers.sort((a, b) => a - b))
 const trieNode = fc.record({
   depth: fc.nat({ max: 48 }),
   prefix: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
@@ -111,8 +114,40 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   'handed-off': fc.record({
     type: fc.constant('handed-off'),
     id,
-    stored: fc.uniqueArray(fc.nat({ max: 4095 }), { maxLength: 9 }).map(numbers => numbers.sort((a, b) => a - b))
+    stored: numbersBelow(4096)
   }),
+  offer: fc.record({
+    type: fc.constant('offer'),
+    id,
+    partitions: fc
+      .uniqueArray(fc.record({ partition: fc.nat({ max: 65_535 }), sum: fc.record({ high: word, low: word, count: word }) }), {
+        minLength: 1,
+        maxLength: 5,
+        selector: ({ partition }) => partition
+      })
+      .map(partitions => partitions.sort((a, b) => a.partition - b.partition))
+  }),
+  'offer-answer': fc.record({ type: fc.constant('offer-answer'), id, held: numbersBelow(256) }),
+  'offer-keys': fc.oneof(
+    fc.record({
+      type: fc.constant('offer-keys'),
+      id,
+      partition: fc.nat({ max: 65_535 }),
+      entries: packed(16, 1),
+      isLast: fc.boolean()
+    }),
+    fc.record({
+      type: fc.constant('offer-keys'),
+      id,
+      partition: fc.nat({ max: 65_535 }),
+      entries: fc.constant(new Uint8Array(0)),
+      isLast: fc.constant(true)
+    })
+  ),
+  'offer-wanted': fc.oneof(
+    fc.record({ type: fc.constant('offer-wanted'), id, status: fc.constant('taken'), wanted: numbersBelow(256) }),
+    fc.record({ type: fc.constant('offer-wanted'), id, status: fc.constantFrom('busy', 'refused'), wanted: fc.constant([]) })
+  ),
   ping: fc.record({ type: fc.constant('ping'), id }),
   pong: fc.record({ type: fc.constant('pong'), id }),
   'view-digest': fc.record({ type: fc.constant('view-digest'), digest }),

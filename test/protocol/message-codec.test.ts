@@ -154,7 +154,7 @@ describe('bad input from the wire', () => {
     expect(codeOf(Uint8Array.of(...ping, ...ping))).toBe('ERR_WIRE_TRAILING_BYTES')
   })
 
-  test.each([30, 31, 1000])('B053: a message of the unknown type %i', type => {
+  test.each([40, 41, 1000])('B053: a message of the unknown type %i', type => {
     expect(codeOf(wrapped(type, out => out.uint(1, 1)))).toBe('ERR_WIRE_UNSUPPORTED')
   })
 
