@@ -11,18 +11,15 @@
  * were cut off together, and so were in contact all the time; and clocks that differ by more than an eighth of the grace less the two 24ths that a
  * note may lag.
  */
-import { Reader, Writer } from '../core/codec.ts'
-import { isStoreError } from '../core/errors.ts'
 import type { PeerId } from '../core/identifiers.ts'
+import type { Ring } from '../core/ring.ts'
+import type { RingMember } from '../core/ring-options.ts'
+import { contactKey, decodeNote, encodeNote, type ContactNote } from './contact-note.ts'
 import type { Effect, StorageClient } from './effect.ts'
 import type { Instant } from './instant.ts'
 import type { ContactAnswer, ContactQuery } from './message.ts'
 import type { Routing } from './routing.ts'
-import { metaKey } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
-
-/** Meta row of the {@link ContactNote}. */
-export const contactKey: Uint8Array = metaKey('contact')
 
 /** Times, in milliseconds. */
 const absenceMs = {
@@ -39,32 +36,22 @@ const absenceMs = {
   margin: 2000
 } as const
 
-/** What a peer keeps of its contacts; wall times in milliseconds. */
-interface ContactNote {
-  /** Last moment after which a contact lasted a 24th of the grace: time for comparisons in the background. */
-  readonly latestMs: number
-  /** Beginning of the time in contact that goes on: birth, or the return from the last long absence. */
-  readonly sinceMs: number
-  /** Last contact before that absence; 0 for none. */
-  readonly gapMs: number
-  /** Everything that was coordinated here until then has its copies or its hints. */
-  readonly confirmedMs: number
-}
-
 export interface AbsenceParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly graceMs: number
   /** The note as read from {@link contactKey}. */
   readonly note: Uint8Array | undefined
+  /** The ring that these members make. */
+  ringOf(members: readonly RingMember[]): Ring
   /** True while this peer is a full member, with all that it owns. */
   isWhole(): boolean
   /** Wall times of the last put that was coordinated here, and of the oldest that may lack copies and hints. */
   puts(now: Instant): { readonly lastMs: number; readonly openSinceMs: number }
   /** This peer was away for long, and has met a member. */
   doubted(now: Instant, effects: Effect[]): void
-  /** The members were asked: these have lived on without this peer. */
-  decided(now: Instant, livedOn: ReadonlySet<PeerId>, effects: Effect[]): void
+  /** The members were asked: these have lived on without this peer. `before` is the ring that it knew before it met anybody again. */
+  decided(now: Instant, livedOn: ReadonlySet<PeerId>, before: Ring, effects: Effect[]): void
 }
 
 /** A question to the members, and who has answered it. */
@@ -94,6 +81,8 @@ export class Absence implements StorageClient {
   #noted: ContactNote | undefined
   #lookAtMs = Number.POSITIVE_INFINITY
   #doubt: Doubt | undefined
+  /** The ring before the doubt, also after a crash in the middle of it. */
+  #before: Ring | undefined
 
   constructor(parts: AbsenceParts) {
     this.#parts = parts
@@ -107,6 +96,8 @@ export class Absence implements StorageClient {
       gapMs: 0,
       confirmedMs: 0
     }
+    const members = this.#noted?.membersBefore ?? []
+    if (members.length > 0) this.#before = this.#parts.ringOf(members)
     this.#latestMs = latestMs
     this.#sinceMs = sinceMs
     this.#gapMs = gapMs
@@ -158,7 +149,10 @@ export class Absence implements StorageClient {
   }
 
   wake(now: Instant, effects: Effect[]): void {
-    if (this.#doubt !== undefined) return this.#ask(now, this.#doubt, effects)
+    if (this.#doubt !== undefined) {
+      if (this.#noted === undefined) this.#keep(effects)
+      return this.#ask(now, this.#doubt, effects)
+    }
     this.#lookAtMs = now.ms + absenceMs.look
     // Who is the whole cluster is in contact with it.
     if (this.#others().length === 0) this.#latestMs = Math.max(this.#latestMs, now.wallMs)
@@ -216,6 +210,8 @@ export class Absence implements StorageClient {
     this.#gapMs = this.#latestMs
     this.#sinceMs = now.wallMs
     this.#lookAtMs = now.ms
+    this.#before ??= this.#parts.routing.ring()
+    this.#keep(effects)
     this.#parts.doubted(now, effects)
   }
 
@@ -268,47 +264,30 @@ export class Absence implements StorageClient {
     this.#lookAtMs = now.ms + absenceMs.look
     // One that has gone again could not refill this peer.
     const there = new Set([...livedOn].filter(peer => this.#parts.routing.isReachable(peer)))
-    this.#parts.decided(now, there, effects)
+    const before = this.#before ?? this.#parts.routing.ring()
+    this.#before = undefined
+    this.noteAgain()
+    this.#parts.decided(now, there, before, effects)
   }
 
   /** Keeps the note when it would tell much more than the last one. */
   #note(now: Instant, effects: Effect[]): void {
-    const { tokens } = this.#parts
     const { lastMs, openSinceMs } = this.#parts.puts(now)
     const before = this.#noted
     const isStale = before === undefined || this.#latestMs - before.latestMs >= this.#settleMs || before.sinceMs !== this.#sinceMs
     if (!isStale && (lastMs < before.confirmedMs || !this.#hasSettled)) return
     if (this.#hasSettled) this.#confirmedMs = Math.max(openSinceMs - absenceMs.margin, this.#confirmedMs)
-    this.#noted = { latestMs: this.#latestMs, sinceMs: this.#sinceMs, gapMs: this.#gapMs, confirmedMs: this.#confirmedMs }
+    this.#keep(effects)
+  }
+
+  #keep(effects: Effect[]): void {
+    const membersBefore = this.#before?.members ?? []
+    this.#noted = { latestMs: this.#latestMs, sinceMs: this.#sinceMs, gapMs: this.#gapMs, confirmedMs: this.#confirmedMs, membersBefore }
     effects.push({
       kind: 'write',
       batch: [{ type: 'put', key: contactKey, value: encodeNote(this.#noted) }],
       then: [],
-      token: tokens.take(this)
+      token: this.#parts.tokens.take(this)
     })
   }
-}
-
-function encodeNote({ latestMs, sinceMs, gapMs, confirmedMs }: ContactNote): Uint8Array {
-  const out = new Writer(64)
-  for (const [index, value] of [latestMs, sinceMs, gapMs, confirmedMs].entries()) out.uint(index + 1, Math.max(Math.floor(value), 0))
-  return out.finish()
-}
-
-/** A note; `undefined` where there is none that can be read: this peer then counts as one that has just begun. */
-function decodeNote(bytes: Uint8Array | undefined): ContactNote | undefined {
-  if (bytes === undefined) return undefined
-  const values = [0, 0, 0, 0, 0]
-  try {
-    const reader = new Reader(bytes)
-    for (let field = reader.field(); field !== 0; field = reader.field()) {
-      if (field < values.length) values[field] = reader.uint()
-      else reader.unknown(field)
-    }
-  } catch (error) {
-    if (!isStoreError(error)) throw error
-    return undefined
-  }
-  const [, latestMs = 0, sinceMs = 0, gapMs = 0, confirmedMs = 0] = values
-  return { latestMs, sinceMs, gapMs, confirmedMs }
 }

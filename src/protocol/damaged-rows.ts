@@ -16,7 +16,7 @@
 import { equalBytes, toMapKey } from '../core/bytes.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { mendsMax } from '../core/limits.ts'
-import { contactKey } from './absence.ts'
+import { contactKey } from './contact-note.ts'
 import type { BatchOperation, Effect, StorageClient } from './effect.ts'
 import type { EpochLease } from './epoch-lease.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'

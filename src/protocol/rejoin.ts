@@ -42,8 +42,6 @@ export class Rejoin {
   #statusBefore: MemberStatus = 'up'
   #keptFrom = 0
   #giveUpAtMs = Number.POSITIVE_INFINITY
-  /** The ring that this peer knew before it met anybody again. */
-  #ringBefore: Ring | undefined
 
   constructor(parts: RejoinParts) {
     this.#parts = parts
@@ -53,7 +51,7 @@ export class Rejoin {
       note: rows.contact,
       isWhole: () => !this.isClosed && this.refill === 0 && parts.membership().status === 'up',
       doubted: (now, effects) => this.#doubted(now, effects),
-      decided: (now, livedOn, effects) => this.#decided(now, livedOn, effects)
+      decided: (now, livedOn, before, effects) => this.#decided(now, livedOn, before, effects)
     })
     const confirmedMs = (): number => this.#absence.confirmedMs
     this.#discard = new Discard({ ...parts, confirmedMs, done: (now, effects) => this.#discarded(now, effects) }, rows.discard)
@@ -136,14 +134,13 @@ export class Rejoin {
     const { membership, transfer, lease } = this.#parts
     this.#statusBefore = membership().status
     this.#keptFrom = lease.next
-    this.#ringBefore = this.#parts.routing.ring()
     transfer().hold()
     if (this.#statusBefore !== 'leaving') membership().setStatus(now, 'joining', effects)
     effects.push({ kind: 'report', event: { type: 'counted', name: 'absence.doubted' } })
   }
 
-  #decided(now: Instant, livedOn: ReadonlySet<PeerId>, effects: Effect[]): void {
-    const partitions = this.#vouchedFor(livedOn)
+  #decided(now: Instant, livedOn: ReadonlySet<PeerId>, before: Ring, effects: Effect[]): void {
+    const partitions = this.#vouchedFor(livedOn, before)
     effects.push({ kind: 'report', event: { type: 'counted', name: partitions.length === 0 ? 'absence.kept' : 'absence.discarded' } })
     if (partitions.length > 0) return this.#discard.begin(this.#keptFrom, partitions, effects)
     const { membership, transfer, completion } = this.#parts
@@ -154,9 +151,8 @@ export class Rejoin {
   }
 
   /** Partitions that another owner of the ring before this absence knows about: it lived on, or left and gave away what it had. */
-  #vouchedFor(livedOn: ReadonlySet<PeerId>): readonly number[] {
+  #vouchedFor(livedOn: ReadonlySet<PeerId>, ring: Ring): readonly number[] {
     const { routing, membership } = this.#parts
-    const ring = this.#ringBefore ?? routing.ring()
     const { view } = membership()
     const vouches = (owner: PeerId): boolean => livedOn.has(owner) || (livedOn.size > 0 && view.get(owner)?.status === 'left')
     return Array.from({ length: ring.partitions }, (_, partition) => partition).filter(partition =>

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { contactKey } from '../../src/protocol/absence.ts'
+import { contactKey } from '../../src/protocol/contact-note.ts'
 import { indexedKey, indexOperation } from '../../src/protocol/key-index.ts'
 import { replicaIdKey } from '../../src/protocol/membership.ts'
 import { epochLeaseKey, hintKey, memberKey, prefixes, rowKey } from '../../src/protocol/storage-layout.ts'

@@ -1,7 +1,7 @@
 /** Peers that come back after more than the grace: deletes may have been forgotten without them. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { contactKey } from '../../src/protocol/absence.ts'
+import { contactKey } from '../../src/protocol/contact-note.ts'
 import { discardKey } from '../../src/protocol/discard.ts'
 import type { Cluster } from '../../src/simulation/cluster.ts'
 import { valuesOf } from '../../src/simulation/client-call.ts'

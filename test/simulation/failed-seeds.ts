@@ -54,5 +54,10 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found: 'a peer back from a long absence took the ring for worked through that had been another while it doubted its copies'
   },
+  {
+    seed: 13263,
+    operations: 300,
+    found: 'a peer that crashed while it doubted its copies let members vouch for them that had come only meanwhile'
+  },
   { seed: 37314, operations: 300, found: 'a peer back from a long absence that is leaving gave nothing away' }
 ]
