@@ -5,7 +5,7 @@ import { hunt, type Catch } from './hunters.ts'
 import { plantedBugs, type PlantedBug } from './planted-bugs.ts'
 import { compilerErrors, occurrences, plant } from './planting.ts'
 
-const seeds = 20
+const seeds = 40
 const timeoutMs = 120_000
 
 async function huntFor(bug: PlantedBug | undefined): Promise<Catch> {
