@@ -64,8 +64,8 @@ export class Transfer implements StorageClient {
   #running = false
   /** True once it is known which partitions are owed to whom. */
   #isPlanned = false
-  /** While this peer doubts its copies nothing is made of them; `again` when a pass was asked for meanwhile. */
-  #held: 'no' | 'held' | 'again' = 'no'
+  /** True while this peer doubts its copies: nothing is made of them. */
+  #isHeld = false
   #retryAtMs = Number.POSITIVE_INFINITY
 
   /** `settledDigest` as read from {@link settledRingKey}, empty in a new storage. */
@@ -94,26 +94,22 @@ export class Transfer implements StorageClient {
 
   /** Makes nothing of the copies here until {@link release}. */
   hold(): void {
-    if (this.#held === 'no') this.#held = 'held'
+    this.#isHeld = true
     this.#stop()
     this.#running = true
   }
 
-  /** The copies that are left count again. */
+  /** The copies that are left count again. Some may be right in no ring: a hint that went home meanwhile left the copy that it stood for. */
   release(now: Instant, effects: Effect[]): void {
-    const again = this.#held === 'again'
-    this.#held = 'no'
-    if (again) this.walkAgain(now, effects)
-    else this.ringChanged(now, effects)
+    this.#isHeld = false
+    this.#unsettle(effects)
+    this.ringChanged(now, effects)
   }
 
   /** The ring changed. */
   ringChanged(now: Instant, effects: Effect[]): void {
+    if (this.#isHeld) return
     const ring = this.#parts.routing.ring()
-    if (this.#held !== 'no') {
-      if (ring.digest !== this.#settledDigest) this.#unsettle(effects)
-      return
-    }
     this.#stop()
     this.#running = ring.digest !== this.#settledDigest
     if (this.#running) {
@@ -137,10 +133,7 @@ export class Transfer implements StorageClient {
 
   /** Works through the ring once more: a copy of which this peer is no owner may have lost its hints. */
   walkAgain(now: Instant, effects: Effect[]): void {
-    if (this.#held !== 'no') {
-      this.#held = 'again'
-      return
-    }
+    if (this.#isHeld) return
     this.#stop()
     this.#running = true
     this.#begin(now, effects)

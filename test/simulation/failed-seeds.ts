@@ -59,5 +59,15 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found: 'a peer that crashed while it doubted its copies let members vouch for them that had come only meanwhile'
   },
+  {
+    seed: 261,
+    operations: 300,
+    found: 'a copy whose hint went home while its peer doubted stayed with it, though it was no owner: the ring was the one before'
+  },
+  {
+    seed: 758,
+    operations: 300,
+    found: 'a peer back from a long absence told a joining one that it has everything, with copies left that others own'
+  },
   { seed: 37314, operations: 300, found: 'a peer back from a long absence that is leaving gave nothing away' }
 ]
