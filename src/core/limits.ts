@@ -87,6 +87,8 @@ export const rowCacheBytesMax: number = 32 * 1024 * 1024
 export const gossipPerSecondMax = 200
 /** Entries of one handoff or view message. (*wire*) */
 export const messageEntriesMax = 4096
+/** Branches in which large views are compared; with more members a branch has more of them. (*wire*) */
+export const viewBranchesMax = 256
 /** Addresses to join by, to listen on or to announce that are taken in one list; a longer list is refused with `ERR_OPTIONS`. */
 export const joinAddressesMax = 1024
 /** Keys read in one step while copies are given away, discarded or dropped. */
@@ -151,6 +153,17 @@ export const refusalBytesMax = 2048
 export const connectionsMaxNodejs = 256
 /** Connections of a browser tab; past it newcomers are turned away and nobody is dialled. */
 export const connectionsMaxBrowser = 32
+/**
+ * Members that a Node.js peer keeps a connection to; with fewer other members it keeps one to each. Others are dialled when something is for
+ * them, and their connections end, the least recently used first, where room is needed for further ones.
+ */
+export const neighboursMaxNodejs = 96
+/** The same for a browser tab. */
+export const neighboursMaxBrowser = 24
+/** Time after which a connection ends that nobody keeps and nothing is sent on, in milliseconds. */
+export const distantIdleMs = 60_000
+/** Messages that wait while a member is dialled for them; further ones are lost. */
+export const parcelsMax = 256
 /** Dials of one peer that run at the same time; further ones wait. */
 export const dialsMax = 8
 /** Relays that a peer without an address of its own asks to forward for it. */

@@ -16,53 +16,94 @@ import type { MemberRecord, MemberStatus } from './member-record.ts'
 import { compareMembers, memberContentHash } from './member-record.ts'
 import type { RingMember } from './ring-options.ts'
 
-/** The members that one peer knows of. Made from {@link emptyView} by {@link mergeMember}. */
+/**
+ * The members that one peer knows of. Made from {@link emptyView} by {@link mergeMember}.
+ *
+ * Records are kept in one sorted list that the next view copies: in a cluster of a thousand peers a view follows from each change that any of them
+ * tells, and copying a list of pointers costs next to nothing.
+ */
 export class MembershipView {
-  readonly #records: ReadonlyMap<PeerId, MemberRecord>
-  #sorted: readonly MemberRecord[] | undefined
+  readonly #sorted: readonly MemberRecord[]
+  /** Index of each peer's record; views of the same peers share it. */
+  #places: ReadonlyMap<PeerId, number> | undefined
   #digest: string | undefined
   #replicas: ReadonlyMap<ReplicaId, MemberRecord> | undefined
+  #ringMembers: readonly RingMember[] | undefined
+  #present: readonly PeerId[] | undefined
 
-  constructor(records: ReadonlyMap<PeerId, MemberRecord>) {
-    this.#records = records
+  /** @param sorted in ascending order of peer ids */
+  constructor(sorted: readonly MemberRecord[]) {
+    this.#sorted = sorted
   }
 
   /** Number of peers known, gone ones included. */
   get size(): number {
-    return this.#records.size
+    return this.#sorted.length
   }
 
   /** Newest record of a peer. */
   get(peer: PeerId): MemberRecord | undefined {
-    return this.#records.get(peer)
+    this.#places ??= new Map(this.#sorted.map(({ peerId }, place) => [peerId, place]))
+    const place = this.#places.get(peer)
+    return place === undefined ? undefined : this.#sorted[place]
   }
 
   /** All records, in ascending order of peer ids. */
   all(): readonly MemberRecord[] {
-    this.#sorted ??= [...this.#records.values()].sort((a, b) => (a.peerId < b.peerId ? -1 : 1))
     return this.#sorted
   }
 
   /** The member that a storage incarnation belongs to, while its record still names it. */
   ofReplica(replica: ReplicaId): MemberRecord | undefined {
-    this.#replicas ??= new Map(this.all().map(record => [record.replica, record]))
+    this.#replicas ??= new Map(this.#sorted.map(record => [record.replica, record]))
     return this.#replicas.get(replica)
   }
 
   /** Name of the view: 64 bits as 16 hexadecimal digits, equal where all records say the same. */
   get digest(): string {
-    this.#digest ??= digestOf(this.all())
+    this.#digest ??= digestOf(this.#sorted)
     return this.#digest
+  }
+
+  /** Members that have not gone, in ascending order. The same list as before while nobody came or went. */
+  get present(): readonly PeerId[] {
+    this.#present ??= this.#sorted.filter(({ status }) => !isGone(status)).map(({ peerId }) => peerId)
+    return this.#present
+  }
+
+  /** See {@link ringMembers}. */
+  get ringMembers(): readonly RingMember[] {
+    this.#ringMembers ??= this.#sorted.filter(isInRing).map(({ peerId, weight, durable, zone }) => ({ peerId, weight, durable, zone }))
+    return this.#ringMembers
   }
 
   /** The view with `record` in the place of what was known of its peer. */
   with(record: MemberRecord): MembershipView {
-    return new MembershipView(new Map(this.#records).set(record.peerId, record))
+    const before = this.get(record.peerId)
+    const sorted = this.#sorted.slice()
+    const place = before === undefined ? this.#placeFor(record.peerId) : (this.#places?.get(record.peerId) ?? 0)
+    sorted.splice(place, before === undefined ? 0 : 1, record)
+    const view = new MembershipView(sorted)
+    if (before !== undefined) view.#places = this.#places
+    if (isSameInRing(before, record)) view.#ringMembers = this.#ringMembers
+    if ((before === undefined || isGone(before.status)) === isGone(record.status)) view.#present = this.#present
+    return view
+  }
+
+  /** Where the record of a newcomer goes. */
+  #placeFor(peer: PeerId): number {
+    let [low, high] = [0, this.#sorted.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#sorted[middle] as MemberRecord).peerId < peer) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 
 /** The view of a peer that has heard of nobody. */
-export const emptyView: MembershipView = new MembershipView(new Map())
+export const emptyView: MembershipView = new MembershipView([])
 
 /**
  * The view after hearing `record`, which must have passed `checkMember`. `changed` is false, and the view the same, when nothing
@@ -85,21 +126,24 @@ export function isGone(status: MemberStatus): boolean {
 const IN_RING: ReadonlySet<MemberStatus> = new Set(['joining', 'up'])
 
 /**
- * The members that the ring is made of, in ascending order of peer ids: those that are `joining` or `up` and have a weight.
+ * The members that the ring is made of, in ascending order of peer ids: those that are `joining` or `up` and have a weight. The same list as before while
+ * no change of the view concerns the ring.
  *
  * A joining peer is in, because it must receive the writes of its future partitions. A leaving one is out, so that its partitions get
  * their new owners; it keeps serving what it holds until they have it. `left`, `evicted` and weight 0 own nothing.
  */
 export function ringMembers(view: MembershipView): readonly RingMember[] {
-  return view
-    .all()
-    .filter(({ status, weight }) => weight > 0 && IN_RING.has(status))
-    .map(({ peerId, weight, durable, zone }) => ({ peerId, weight, durable, zone }))
+  return view.ringMembers
 }
 
-/** What of the view decides the ring, as a text. */
-export function ringKey(view: MembershipView): string {
-  return JSON.stringify(ringMembers(view))
+function isInRing({ status, weight }: MemberRecord): boolean {
+  return weight > 0 && IN_RING.has(status)
+}
+
+function isSameInRing(before: MemberRecord | undefined, after: MemberRecord): boolean {
+  const was = before !== undefined && isInRing(before)
+  if (!was || !isInRing(after)) return was === isInRing(after)
+  return before.weight === after.weight && before.durable === after.durable && before.zone === after.zone
 }
 
 function digestOf(records: readonly MemberRecord[]): string {

@@ -139,17 +139,25 @@ export class AntiEntropy {
 
   /** Whom the last exchange left something to do with, else who was not compared with for longest. */
   #next(now: Instant): PeerId | undefined {
-    const free = [...this.#sharedByPeer().keys()].filter(peer => this.#isFree(now, peer))
-    if (this.#unfinished !== undefined && free.includes(this.#unfinished)) return this.#unfinished
-    const comparedAt = (peer: PeerId): number => this.#comparedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY
-    return free.toSorted((a, b) => comparedAt(a) - comparedAt(b))[0]
+    const { routing, index } = this.#parts
+    if (!index.isComplete || routing.isJoining(routing.self)) return undefined
+    const shared = this.#sharedByPeer()
+    if (this.#unfinished !== undefined && shared.has(this.#unfinished) && this.#isFree(now, this.#unfinished)) return this.#unfinished
+    let next: PeerId | undefined
+    let earliest = Number.POSITIVE_INFINITY
+    for (const peer of shared.keys()) {
+      const comparedAt = this.#comparedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY
+      if (comparedAt >= earliest || !this.#isFree(now, peer)) continue
+      next = peer
+      earliest = comparedAt
+    }
+    return next
   }
 
   #isFree(now: Instant, peer: PeerId): boolean {
     const { routing } = this.#parts
-    if (!this.#parts.index.isComplete) return false
-    if (!routing.isReachable(peer) || routing.isJoining(peer) || routing.isJoining(routing.self)) return false
-    return !this.#exchanges.has(peer) && !this.#parts.isBusy(peer) && (this.#distrustedUntilMs.get(peer) ?? 0) <= now.ms
+    if (this.#exchanges.has(peer) || !routing.isReachable(peer) || routing.isJoining(peer) || this.#parts.isBusy(peer)) return false
+    return (this.#distrustedUntilMs.get(peer) ?? 0) <= now.ms
   }
 
   #opened(now: Instant, from: PeerId, { id, ring, digest }: ExchangeOpen, effects: Effect[]): void {
@@ -309,10 +317,8 @@ export class AntiEntropy {
     const ring = routing.ring()
     if (this.#sharing?.digest === ring.digest) return this.#shared
     const shared = new Map<PeerId, number[]>()
-    for (let partition = 0; partition < ring.partitions; partition++) {
-      const owners = ring.owners(partition)
-      if (!owners.includes(routing.self)) continue
-      for (const owner of owners) {
+    for (const partition of ring.partitionsOf(routing.self)) {
+      for (const owner of ring.owners(partition)) {
         if (owner === routing.self) continue
         const partitions = shared.get(owner) ?? []
         partitions.push(partition)

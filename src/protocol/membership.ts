@@ -30,10 +30,11 @@ import type { Message, ViewSummary } from './message.ts'
 import { takeMintingId } from './minting-id.ts'
 import { memberKey, metaKey } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
+import { answerRequest, answerSummary, compareVersions, compareViews, summarize } from './view-exchange.ts'
 import { encodeUtf8 } from '../core/codec.ts'
 
-/** How often views are compared with a random peer, and the own record is gossiped again. */
-export const membershipMs = { exchange: 3000, heartbeat: 30_000 } as const
+/** How often views are compared with a random peer, and the own record is gossiped again: the latter at most once a second by all members together. */
+export const membershipMs = { exchange: 3000, heartbeat: 30_000, heartbeatPerMember: 1000 } as const
 
 /** Meta row of this storage incarnation's replica id. */
 export const replicaIdKey: Uint8Array = metaKey('replica')
@@ -58,8 +59,12 @@ export interface MembershipParts {
   readonly view: MembershipView
   /** Absence after which a member that is not durable is evicted. */
   readonly evictAfterMs: number
+  /** Reads a gossiped record; simulated peers share what they have in common. @default the codec itself */
+  readonly recordOf?: (bytes: Uint8Array) => MemberRecord
   /** Peers with an open connection. */
   connectedPeers(): readonly PeerId[]
+  /** True for a member that a connection is kept to: this peer notices when it is gone. */
+  isNeighbour(peer: PeerId): boolean
   /** Views were exchanged with a member for the first time while this peer is joining: it knows the ring. */
   met(now: Instant, effects: Effect[]): void
   /** Called after the view changed. */
@@ -76,6 +81,8 @@ export class Membership {
   #addresses: readonly string[] = []
   #exchangeAtMs = Number.POSITIVE_INFINITY
   #heartbeatAtMs = Number.POSITIVE_INFINITY
+  /** Not before this time, however many heartbeats pass. */
+  #broadcastAtMs = Number.NEGATIVE_INFINITY
   /** Members without a connection, and since when. */
   readonly #absentSinceMs = new Map<PeerId, number>()
   readonly #keeper: MemberKeeper
@@ -143,7 +150,7 @@ export class Membership {
   /** A connection was admitted: its hello carried `record`; then views are compared at once. */
   connected(now: Instant, peer: PeerId, record: MemberRecord | undefined, effects: Effect[]): void {
     if (record !== undefined) this.#merge(now, [record], effects)
-    this.#compareWith(peer, effects)
+    compareViews(this.#view, peer, effects)
   }
 
   /** A gossip message: accepted ones are passed on by the network. */
@@ -153,7 +160,7 @@ export class Membership {
     this.#gossipSecond = second
     if (this.#gossipCount > gossipPerSecondMax) return 'ignore'
     try {
-      const record = decodeMember(bytes)
+      const record = (this.#parts.recordOf ?? decodeMember)(bytes)
       checkMember(record, this.#parts.cluster, this.#parts.verifier)
       this.#merge(now, [record], effects)
       return 'accept'
@@ -166,7 +173,7 @@ export class Membership {
   receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
     if (message.type === 'view-digest') this.#digestArrived(now, from, message.digest, effects)
     else if (message.type === 'view-summary') this.#summaryArrived(from, message, effects)
-    else if (message.type === 'view-request') this.#answer(from, message.peers, effects)
+    else if (message.type === 'view-request') answerRequest(this.#view, from, message.peers, effects)
     else if (message.type === 'view-records') this.#recordsArrived(now, from, message.records, effects)
   }
 
@@ -178,14 +185,14 @@ export class Membership {
     this.#keeper.wake(now, effects)
     if (now.ms >= this.#exchangeAtMs) {
       this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
-      const peers = this.#parts.connectedPeers()
+      const peers = this.#parts.connectedPeers().filter(each => this.#parts.isNeighbour(each))
       const peer = peers[this.#parts.random.below(Math.max(peers.length, 1))]
-      if (peer !== undefined) this.#compareWith(peer, effects)
+      if (peer !== undefined) compareViews(this.#view, peer, effects)
     }
     if (now.ms >= this.#heartbeatAtMs) {
       this.#evictAbsent(now, effects)
       this.#heartbeatAtMs = now.ms + this.#jittered(membershipMs.heartbeat)
-      this.#broadcast(effects)
+      if (now.ms >= this.#broadcastAtMs) this.#broadcast(now, effects)
     }
   }
 
@@ -194,7 +201,7 @@ export class Membership {
     const connected = new Set(this.#parts.connectedPeers())
     const evicted: MemberRecord[] = []
     for (const record of this.#view.all()) {
-      const isPresent = connected.has(record.peerId) || record.peerId === this.#parts.signer.peerId
+      const isPresent = connected.has(record.peerId) || !this.#parts.isNeighbour(record.peerId)
       const isMeantToStay = record.durable && record.status !== 'leaving'
       if (isPresent || isMeantToStay || isGone(record.status)) {
         this.#absentSinceMs.delete(record.peerId)
@@ -227,40 +234,22 @@ export class Membership {
     return told
   }
 
-  #compareWith(peer: PeerId, effects: Effect[]): void {
-    send(effects, peer, { type: 'view-digest', digest: this.#view.digest })
-  }
-
   #digestArrived(now: Instant, from: PeerId, digest: string, effects: Effect[]): void {
     if (digest === this.#view.digest) {
       this.#knowsMembers(effects)
       return this.#agreed(now, effects)
     }
     if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
-    const entries = this.#view.all().map(({ peerId, incarnation, sequence }) => ({ peerId, incarnation, sequence }))
-    send(effects, from, { type: 'view-summary', entries })
+    summarize(this.#view, from, effects)
   }
 
-  /** Sends what the other lacks and asks for what it has newer. */
   #summaryArrived(from: PeerId, summary: ViewSummary, effects: Effect[]): void {
-    const theirs = new Map(summary.entries.map(entry => [entry.peerId, entry]))
-    const lacking = this.#view.all().filter(record => order(theirs.get(record.peerId), record) < 0)
-    const wanted = summary.entries.filter(entry => order(entry, this.#view.get(entry.peerId)) > 0).map(entry => entry.peerId)
-    // Same versions under different digests: some peer said one version twice, and only the records themselves can tell.
-    const told = lacking.length + wanted.length === 0 ? this.#view.all() : lacking
-    if (told.length > 0) send(effects, from, { type: 'view-records', records: told })
-    if (wanted.length > 0) send(effects, from, { type: 'view-request', peers: wanted })
-    if (wanted.length === 0) this.#knowsMembers(effects)
+    if (answerSummary(this.#view, from, summary, effects)) this.#knowsMembers(effects)
     else if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
   }
 
-  #answer(from: PeerId, peers: readonly PeerId[], effects: Effect[]): void {
-    const records = peers.map(peer => this.#view.get(peer)).filter(record => record !== undefined)
-    if (records.length > 0) send(effects, from, { type: 'view-records', records })
-  }
-
   #recordsArrived(now: Instant, from: PeerId, records: readonly MemberRecord[], effects: Effect[]): void {
-    const news = records.filter(record => order(record, this.#view.get(record.peerId)) >= 0)
+    const news = records.filter(record => compareVersions(record, this.#view.get(record.peerId)) >= 0)
     for (const record of news) checkMember(record, this.#parts.cluster, this.#parts.verifier)
     this.#merge(now, news, effects)
     if (this.#firstExchange?.with === from) this.#knowsMembers(effects)
@@ -332,8 +321,10 @@ export class Membership {
     this.#parts.changed(now, [signer.peerId], effects)
   }
 
-  #broadcast(effects: Effect[]): void {
+  #broadcast(now: Instant, effects: Effect[]): void {
     const { record } = this
+    this.#broadcastAtMs =
+      now.ms + (this.#view.present.length - membershipMs.heartbeat / membershipMs.heartbeatPerMember) * membershipMs.heartbeatPerMember
     if (record !== undefined) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
   }
 
@@ -345,15 +336,6 @@ export class Membership {
 
 function row(record: MemberRecord): BatchOperation {
   return { type: 'put', key: memberKey(record.peerId), value: encodeMember(record) }
-}
-
-/** Compares versions; an unknown one is older than any. */
-function order(
-  a: { readonly incarnation: number; readonly sequence: number } | undefined,
-  b: { readonly incarnation: number; readonly sequence: number } | undefined
-): number {
-  if (a === undefined || b === undefined) return (a === undefined ? 0 : 1) - (b === undefined ? 0 : 1)
-  return a.incarnation - b.incarnation || a.sequence - b.sequence
 }
 
 function send(effects: Effect[], to: PeerId, message: Message): void {

@@ -25,7 +25,7 @@ import {
 import type { ForwardPut, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
 import { readOffers, writeOffers } from './offer-codec.ts'
 import { readReap, writeReap } from './reap-codec.ts'
-import { readViewRecords, readViewSummary, writeViewEntry } from './view-codec.ts'
+import { readViewRecords, readViewSummary, writeViewSummary } from './view-codec.ts'
 import { need } from './wire-check.ts'
 
 const STATUSES: readonly PutStatus[] = [
@@ -134,8 +134,7 @@ function writeBody(out: Writer, message: Message): void {
     case 'transfer-query':
       return writeTransferQuery(out, message)
     case 'view-summary':
-      for (const entry of message.entries) out.message(1, body => writeViewEntry(body, entry))
-      return
+      return writeViewSummary(out, message)
     case 'view-request':
       return writePeers(out, 1, message.peers)
     case 'view-records':

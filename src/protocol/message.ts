@@ -131,10 +131,14 @@ export interface ViewDigest {
   readonly digest: string
 }
 
-/** What a peer knows of each member, by version only. */
+/** What a peer knows of members, by version only; or of a large view no more than the digests of its branches. */
 export interface ViewSummary {
   readonly type: 'view-summary'
   readonly entries: readonly { readonly peerId: PeerId; readonly incarnation: number; readonly sequence: number }[]
+  /** Digests of branches; then there are no entries, and a summary of those that differ is the answer. Else empty. */
+  readonly branches: Uint8Array
+  /** Which branches the entries are all of: the binary logarithm of the number of branches, then a bit for each. Empty for all. */
+  readonly covers: Uint8Array
 }
 
 export interface ViewRequest {

@@ -1,12 +1,17 @@
-/** What a peer starts from: its configuration, who it is, and what its storage held. */
+/** What a peer starts from: who it is, what its storage holds, and how much of what it may do. */
 import type { ReplicaId } from '../core/identifiers.ts'
 import type { ScannedRow } from './effect.ts'
 import type { ClusterConfiguration } from './hello.ts'
 import type { MembershipParts } from './membership.ts'
+import type { RingFunction } from './neighbourhood.ts'
 import type { StoredSums } from './partition-sums.ts'
 import type { AbsenceRows } from './rejoin.ts'
 
-export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs'> {
+/** What a peer starts from. */
+export interface RingPeerOptions extends Pick<
+  MembershipParts,
+  'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs' | 'recordOf'
+> {
   readonly configuration: ClusterConfiguration
   /** First epoch that was never leased. */
   readonly epochLease: number
@@ -20,6 +25,10 @@ export interface RingPeerOptions extends Pick<MembershipParts, 'signer' | 'verif
   readonly damagedRows?: readonly Uint8Array[]
   readonly sums: StoredSums
   readonly keysMax?: number
+  /** Simulated peers share the rings that they have in common. @default the ring function itself */
+  readonly ringOf?: RingFunction
+  /** Members that a connection is kept to, at most; with fewer it is kept to all. @default 96 */
+  readonly neighboursMax?: number
   /** Age at which a tombstone that all owners hold is reaped. */
   readonly tombstoneGraceMs: number
   readonly absenceRows: AbsenceRows

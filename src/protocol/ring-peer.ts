@@ -6,8 +6,9 @@
 import { isStoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import type { MemberRecord, MemberStatus } from '../core/member-record.ts'
-import { ringKey, ringMembers, type MembershipView } from '../core/membership-view.ts'
-import { createRing, type Ring } from '../core/ring.ts'
+import type { MembershipView } from '../core/membership-view.ts'
+import type { Ring } from '../core/ring.ts'
+import { neighboursMaxNodejs } from '../core/limits.ts'
 import { AntiEntropy } from './anti-entropy.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
@@ -23,6 +24,7 @@ import { Membership } from './membership.ts'
 import type { Message } from './message.ts'
 import type { MoveProgress } from './move-progress.ts'
 import { Moving } from './moving.ts'
+import { Neighbourhood } from './neighbourhood.ts'
 import { PutCoordinator } from './put-coordinator.ts'
 import { PutRequests, type PutCall } from './put-request.ts'
 import { Refill } from './refill.ts'
@@ -31,17 +33,15 @@ import { Replica } from './replica.ts'
 import { ReplicaOperations } from './replica-operation.ts'
 import { ReplicaServer } from './replica-server.ts'
 import type { RingPeerOptions } from './ring-peer-options.ts'
-import type { ClusterConfiguration } from './hello.ts'
 import type { Routing } from './routing.ts'
 import { Graveyard } from './tombstone-graveyard.ts'
 import { TombstoneReaper } from './tombstone-reaper.ts'
 import { Scrub } from './scrub.ts'
 import { Tokens } from './tokens.ts'
-import { keepers, wantedPeers } from './wanted-peers.ts'
 
 export class RingPeer implements Machine, StorageClient, Routing {
   readonly self: PeerId
-  readonly #configuration: ClusterConfiguration
+  readonly #neighbourhood: Neighbourhood
   readonly #tokens: Tokens
   readonly #detector: FailureDetector
   readonly #replica: Replica
@@ -62,16 +62,23 @@ export class RingPeer implements Machine, StorageClient, Routing {
   readonly #damaged: DamagedRows
   readonly #damagedAtStart: readonly Uint8Array[]
   readonly #operations: ReplicaOperations
-  #ring: Ring
-  #ringMembers = ''
   #machines: readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] | undefined
 
   constructor(options: RingPeerOptions) {
     const { configuration, signer, own } = options
     this.self = signer.peerId
     this.#tokens = new Tokens(options.random.fork('tokens').uint32())
-    this.#configuration = configuration
     this.#detector = new FailureDetector(this.#tokens, (now, peer, reachable, effects) => this.#reachability(now, peer, reachable, effects))
+    this.#neighbourhood = new Neighbourhood(
+      {
+        self: this.self,
+        options: configuration,
+        detector: this.#detector,
+        ringOf: options.ringOf,
+        neighboursMax: options.neighboursMax ?? neighboursMaxNodejs
+      },
+      options.view
+    )
     this.#index = new KeyIndex(configuration.partitions, this.#tokens, options.sums)
     this.#replica = new Replica(this.#tokens, this.#index, (key, isDurable) => this.#hints.written(key, isDurable))
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
@@ -87,12 +94,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#moving = new Moving(
       {
         ...moved,
-        reachableMembers: () => keepers(this.view, this.self).filter(peer => this.isReachable(peer)),
+        reachableMembers: () => this.#neighbourhood.concerned().filter(peer => this.isReachable(peer)),
         complete: (now, effects) => this.#agreedByAll(now, effects),
         mayLetGo: member => this.view.get(member)?.status !== 'leaving' || this.#membership.isKept(member),
         refill: new Refill(moved),
         ownRefill: () => this.#rejoin.refill,
-        hasUnmetMembers: () => keepers(this.view, this.self).some(peer => this.opinion(peer) === 'unknown'),
+        hasUnmetMembers: () => this.#neighbourhood.concerned().some(peer => this.opinion(peer) === 'unknown'),
         isRefilled: (now, hasGiven) => this.#rejoin.isRefilled(now, hasGiven)
       },
       options.settledRing
@@ -130,6 +137,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       cluster: configuration.cluster,
       tokens: this.#tokens,
       connectedPeers: () => this.#detector.connectedPeers(),
+      isNeighbour: peer => this.#neighbourhood.has(peer),
       met: (now, effects) => (rejoin.isClosed ? undefined : completion.await(now, effects)),
       changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
@@ -156,7 +164,6 @@ export class RingPeer implements Machine, StorageClient, Routing {
       transfer
     })
     this.#damagedAtStart = options.damagedRows ?? []
-    this.#ring = this.#createRing()
   }
 
   start(now: Instant, effects: Effect[]): void {
@@ -214,6 +221,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   disconnected(now: Instant, peer: PeerId, effects: Effect[]): void {
     this.#detector.disconnected(now, peer, effects)
+  }
+
+  /** A member that no connection is kept to could not be dialled. */
+  unreachable(now: Instant, peer: PeerId, effects: Effect[]): void {
+    this.#detector.unreachable(now, peer, effects)
   }
 
   gossip(now: Instant, bytes: Uint8Array, effects: Effect[]): 'accept' | 'ignore' | 'reject' {
@@ -277,11 +289,16 @@ export class RingPeer implements Machine, StorageClient, Routing {
   }
 
   ring(): Ring {
-    return this.#ring
+    return this.#neighbourhood.ring
   }
 
   isReachable(peer: PeerId): boolean {
     return peer === this.self || this.#detector.isReachable(peer)
+  }
+
+  /** True for a member that no connection is kept to: one is opened when something is for it. */
+  isDistant(peer: PeerId): boolean {
+    return this.#neighbourhood.isDistant(peer)
   }
 
   isJoining(peer: PeerId): boolean {
@@ -366,17 +383,10 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   #membersChanged(now: Instant, peers: readonly PeerId[], effects: Effect[]): void {
     effects.push({ kind: 'report', event: { type: 'members-changed', peers } })
-    effects.push({ kind: 'want', peers: wantedPeers(this.view, this.self) })
-    if (ringKey(this.view) === this.#ringMembers) return
-    this.#ring = this.#createRing()
+    if (!this.#neighbourhood.update(this.view, peers, effects)) return
     effects.push({ kind: 'report', event: { type: 'ring-changed' } })
     this.#moving.ringChanged(now, effects)
     this.#hints.pump(now, effects)
-  }
-
-  #createRing(): Ring {
-    this.#ringMembers = ringKey(this.view)
-    return createRing(ringMembers(this.view), this.#configuration)
   }
 
   #rolledBack(replica: ReplicaId, effects: Effect[]): void {

@@ -1,14 +1,22 @@
 /** Bytes of the messages about members, as `wire.proto` describes them. */
 import type { Reader, Writer } from '../core/codec.ts'
 import { peerIdBytesMax, type PeerId } from '../core/identifiers.ts'
-import { frameBytesMax, messageEntriesMax } from '../core/limits.ts'
+import { frameBytesMax, messageEntriesMax, viewBranchesMax } from '../core/limits.ts'
 import { readMember, type MemberRecord } from '../core/member-record.ts'
+import { branchDigestBytes } from '../core/view-branches.ts'
 import type { Message, ViewSummary } from './message.ts'
 import { need } from './wire-check.ts'
 
 const REPEATED_ONE: readonly number[] = [1]
+const NOTHING: Uint8Array = new Uint8Array(0)
 
-export function writeViewEntry(out: Writer, entry: ViewSummary['entries'][number]): void {
+export function writeViewSummary(out: Writer, { entries, branches, covers }: ViewSummary): void {
+  for (const entry of entries) out.message(1, body => writeViewEntry(body, entry))
+  out.bytes(2, branches)
+  out.bytes(3, covers)
+}
+
+function writeViewEntry(out: Writer, entry: ViewSummary['entries'][number]): void {
   out.string(1, entry.peerId)
   out.uint(2, entry.incarnation)
   out.uint(3, entry.sequence)
@@ -30,12 +38,36 @@ function readViewEntry(reader: Reader): ViewSummary['entries'][number] {
 
 export function readViewSummary(reader: Reader): Message {
   const entries: ViewSummary['entries'][number][] = []
+  let branches = NOTHING
+  let covers = NOTHING
   for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_ONE)) {
     if (field === 1) entries.push(readViewEntry(reader.message(1024)))
+    else if (field === 2) branches = readSome(reader, viewBranchesMax * branchDigestBytes)
+    else if (field === 3) covers = readSome(reader, 1 + viewBranchesMax / 8)
     else reader.unknown(field)
     need(entries.length <= messageEntriesMax, 'a view summary of bounded size')
   }
-  return { type: 'view-summary', entries }
+  need(branches.length === 0 || isBranchCount(branches.length / branchDigestBytes), 'the digests of 2 to 256 branches')
+  need(branches.length === 0 || entries.length + covers.length === 0, 'either branches or members')
+  need(covers.length === 0 || isCover(covers), 'a bit for each branch')
+  return { type: 'view-summary', entries, branches, covers }
+}
+
+/** Bytes that are left out when there are none. */
+function readSome(reader: Reader, bytesMax: number): Uint8Array {
+  const bytes = reader.bytes(bytesMax)
+  need(bytes.length > 0, 'no empty list written out')
+  return bytes
+}
+
+function isBranchCount(count: number): boolean {
+  return Number.isInteger(count) && count > 1 && count <= viewBranchesMax && (count & (count - 1)) === 0
+}
+
+function isCover(covers: Uint8Array): boolean {
+  const count = 2 ** (covers[0] ?? 0)
+  const spare = covers.length === 2 ? (covers[1] ?? 0) >> count : 0
+  return isBranchCount(count) && covers.length === 1 + Math.ceil(count / 8) && (count >= 8 || spare === 0)
 }
 
 export function readViewRecords(reader: Reader): Message {

@@ -30,6 +30,7 @@ import {
   type PutAnswer,
   type PutInput
 } from './client-call.ts'
+import { sharedWork } from './shared-work.ts'
 import { peerName } from './simulated-identity.ts'
 import { goodNetwork, SimulatedNetwork, type NetworkQuality } from './simulated-network.ts'
 import type { PeerObserver, PeerProfile, SimulatedPeerParts } from './peer-life.ts'
@@ -55,6 +56,8 @@ export interface ClusterOptions {
   readonly tombstoneGraceMs?: number
   /** Wait until they are all up; otherwise {@link Cluster.comeUp} does that later. @default true */
   readonly comesUp?: boolean
+  /** Members that a peer keeps connections to. @default the protocol's default */
+  readonly neighboursMax?: number
   /** Keep a trace. @default true */
   readonly trace?: boolean
   /** What the peers say about themselves, by number. @default weight 1, durable */
@@ -64,6 +67,8 @@ export interface ClusterOptions {
 /** Watches everything that happens. */
 export interface ClusterObserver {
   sent?(from: PeerId, to: PeerId, message: Message, lane: 'request' | 'bulk'): void
+  /** A message left for another peer, in so many bytes. */
+  framed?(from: PeerId, message: Message, bytes: number): void
   reported?(peer: PeerId, event: ProtocolEvent): void
   /** A peer asks its disk for something. */
   asked?(peer: PeerId, operation: AskedOperation): void
@@ -92,6 +97,7 @@ export class Cluster {
   withholds: (effect: Extract<Effect, { kind: 'send' }>) => boolean = () => false
   readonly #options: ClusterOptions
   readonly #members = new Map<PeerId, SimulatedPeer>()
+  readonly #shared = sharedWork()
   #requests = 0
 
   constructor(options: ClusterOptions = {}) {
@@ -126,9 +132,14 @@ export class Cluster {
     return [...this.#members.values()].filter(({ isRunning }) => isRunning)
   }
 
-  /** Adds a peer with an empty storage, which joins by the first peers, and starts it. */
-  add(profile: PeerProfile = this.#options.profile?.(this.#members.size) ?? {}): PeerId {
-    const member = this.#create(peerName(this.#members.size), profile, this.configuration)
+  /** Adds a peer with an empty storage, which joins by the first peers, and starts it. With `prepare` its storage is not empty. */
+  add(
+    profile: PeerProfile = this.#options.profile?.(this.#members.size) ?? {},
+    prepare: (storage: SimulatedStorage) => void = () => undefined,
+    name: PeerId = peerName(this.#members.size)
+  ): PeerId {
+    const member = this.#create(name, profile, this.configuration)
+    prepare(member.storage)
     const { peer } = member
     member.storage.onAsked = operation => this.observer.asked?.(peer, operation)
     member.storage.onDurable = batch => this.observer.becameDurable?.(peer, batch)
@@ -155,12 +166,23 @@ export class Cluster {
     const { time, network, evictAfterMs } = this
     const storage = new SimulatedStorage(time, this.random.fork(`disk of ${peer}`), { readMs: 1, writeMs: 3, ...this.#options.disks })
     const random = this.random.fork(peer)
-    const { tombstoneGraceMs = tombstoneGraceMsDefault } = this.#options
-    const entrances = (): readonly PeerId[] => this.peers.filter(other => other !== peer && !this.departed.has(other)).slice(0, 2)
+    const { tombstoneGraceMs = tombstoneGraceMsDefault, neighboursMax } = this.#options
+    const entrances = (): readonly PeerId[] => this.#entrancesOf(peer)
     const observer = this.#watch(configuration === this.configuration)
     const withholds: SimulatedPeerParts['withholds'] = effect => this.withholds(effect)
-    const parts = { peer, profile, configuration, time, random, network, storage, observer, withholds, evictAfterMs, tombstoneGraceMs }
+    const limits = { evictAfterMs, tombstoneGraceMs, neighboursMax }
+    const parts = { peer, profile, configuration, time, random, network, storage, observer, withholds, shared: this.#shared, ...limits }
     return new SimulatedPeer(parts, entrances)
+  }
+
+  /** The first two peers that have not left, but for `peer` itself. */
+  #entrancesOf(peer: PeerId): readonly PeerId[] {
+    const entrances: PeerId[] = []
+    for (const other of this.#members.keys()) {
+      if (entrances.length === 2) break
+      if (other !== peer && !this.departed.has(other)) entrances.push(other)
+    }
+    return entrances
   }
 
   start(peer: PeerId): void {
@@ -338,6 +360,7 @@ export class Cluster {
         if (this.trace.isOn) note(from, `-> ${to} ${describeMessage(message)}`)
         this.observer.sent?.(from, to, message, lane)
       },
+      framed: (from, message, bytes) => this.observer.framed?.(from, message, bytes),
       reported: (peer, event) => {
         const line = this.trace.isOn ? describeEvent(event) : undefined
         if (line !== undefined) note(peer, line)

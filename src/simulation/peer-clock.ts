@@ -51,3 +51,9 @@ export class PeerClock {
     return this.#shownMs + ((this.#time.nowMs - this.#trueMs) * this.#ratePerMille) / 1000
   }
 }
+
+/** A delay that ends at a multiple of the timers' grain; 0 for any time. */
+export function throttled(nowMs: number, delayMs: number, grainMs: number): number {
+  const atMs = nowMs + Math.max(delayMs, 0)
+  return (grainMs === 0 ? atMs : Math.ceil(atMs / grainMs) * grainMs) - nowMs
+}

@@ -1,6 +1,6 @@
 /** One run of a simulated peer: what it is made of, and how the protocol is started on what the storage holds. */
 import { toHex } from '../core/bytes.ts'
-import type { PeerId, ReplicaId } from '../core/identifiers.ts'
+import type { PeerId, ReplicaId, RequestId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/member-record.ts'
 import { prng, type Prng } from '../core/prng.ts'
 import type { Effect, GetOutcome, ProtocolEvent, PutOutcome } from '../protocol/effect.ts'
@@ -9,7 +9,8 @@ import type { Instant } from '../protocol/instant.ts'
 import type { Message } from '../protocol/message.ts'
 import { mintingIdOf } from '../protocol/minting-id.ts'
 import { RingPeer } from '../protocol/ring-peer.ts'
-import { simulatedSigner, simulatedVerifier } from './simulated-identity.ts'
+import type { SharedWork } from './shared-work.ts'
+import { simulatedSigner } from './simulated-identity.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import type { SimulatedStorage } from './simulated-storage.ts'
 import type { StoredState } from './stored-state.ts'
@@ -33,6 +34,7 @@ export interface PeerProfile {
 /** Who watches a peer. */
 export interface PeerObserver {
   sent(from: PeerId, to: PeerId, message: Message, lane: 'request' | 'bulk'): void
+  framed(from: PeerId, message: Message, bytes: number): void
   reported(peer: PeerId, event: ProtocolEvent): void
   noted(peer: PeerId, what: string): void
   /** The protocol threw, or broke an invariant of its own. */
@@ -52,6 +54,8 @@ export interface SimulatedPeerParts {
   withholds(effect: Extract<Effect, { kind: 'send' }>): boolean
   readonly evictAfterMs: number
   readonly tombstoneGraceMs: number
+  readonly neighboursMax: number | undefined
+  readonly shared: SharedWork
 }
 
 /** How a call ended; `undefined` when its peer ended first. */
@@ -80,14 +84,13 @@ export function createRingPeer(
   hasEntrance: boolean,
   wallMs: number
 ): RingPeer {
-  const { peer, configuration, profile, evictAfterMs, tombstoneGraceMs } = parts
+  const { peer, configuration, profile, evictAfterMs, tombstoneGraceMs, neighboursMax, shared } = parts
   const { weight = 1, durable = true, zone, keysMax, mayRollBack = false } = profile
   const status = state.isNew && hasEntrance ? 'joining' : 'up'
   const fresh = toHex(Uint8Array.from({ length: 8 }, () => random.below(256))) as ReplicaId
   return new RingPeer({
     configuration,
     signer: simulatedSigner(peer),
-    verifier: simulatedVerifier,
     random: prng(random.uint32()),
     own: { incarnation: (state.lastIncarnation ?? 0) + 1, status, weight, durable, zone, replica: state.replica },
     mintingId: mayRollBack ? mintingIdOf(state.mintingId, state.lastIncarnation, wallMs, fresh) : state.replica,
@@ -100,6 +103,14 @@ export function createRingPeer(
     hintRows: state.hintRows,
     damagedRows: state.damagedRows,
     sums: state.sums,
+    ...shared,
+    ...(neighboursMax === undefined ? {} : { neighboursMax }),
     ...(keysMax === undefined ? {} : { keysMax })
   })
+}
+
+/** A request id that no other request of this or another run has. */
+export function requestIdOf(life: Life | undefined, counter: number): RequestId {
+  const replica = life?.ringPeer.member?.replica ?? '0'.repeat(16)
+  return `${replica}${life?.session ?? '00000000'}${counter.toString(16).padStart(8, '0')}` as RequestId
 }

@@ -14,8 +14,8 @@ import { readMessage, writeMessage } from '../protocol/message-codec.ts'
 import { leaveMintingId } from '../protocol/minting-id.ts'
 import type { PutCall } from '../protocol/put-request.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
-import { PeerClock } from './peer-clock.ts'
-import { createRingPeer, type CallOutcome, type Life, type SimulatedPeerParts } from './peer-life.ts'
+import { PeerClock, throttled } from './peer-clock.ts'
+import { createRingPeer, requestIdOf, type CallOutcome, type Life, type SimulatedPeerParts } from './peer-life.ts'
 import { simulatedVerifier } from './simulated-identity.ts'
 import type { Endpoint } from './simulated-network.ts'
 import type { SimulatedStorage, StorageAnswer, Unsynced } from './simulated-storage.ts'
@@ -166,8 +166,7 @@ export class SimulatedPeer implements Endpoint {
 
   /** A request id that this peer has not used yet. */
   nextRequest(counter: number): RequestId {
-    const replica = this.#life?.ringPeer.member?.replica ?? '0'.repeat(16)
-    return `${replica}${this.#life?.session ?? '00000000'}${counter.toString(16).padStart(8, '0')}` as RequestId
+    return requestIdOf(this.#life, counter)
   }
 
   hello(): Uint8Array {
@@ -200,8 +199,20 @@ export class SimulatedPeer implements Endpoint {
     })
   }
 
-  gossip(_from: PeerId, bytes: Uint8Array): void {
-    this.#input(() => this.#step((ringPeer, now, effects) => ringPeer.gossip(now, bytes.slice(), effects)))
+  gossip(_from: PeerId, bytes: Uint8Array, accepted: () => void): void {
+    this.#input(() =>
+      this.#step((ringPeer, now, effects) => {
+        if (ringPeer.gossip(now, bytes, effects) === 'accept') accepted()
+      })
+    )
+  }
+
+  isDistant(peer: PeerId): boolean {
+    return this.#life?.ringPeer.isDistant(peer) ?? false
+  }
+
+  unreachable(peer: PeerId): void {
+    this.#input(() => this.#step((ringPeer, now, effects) => ringPeer.unreachable(now, peer, effects)))
   }
 
   /** A message that another peer of ours wrote: failing to read it is a mistake of the codec. */
@@ -354,7 +365,9 @@ export class SimulatedPeer implements Endpoint {
     }
     this.#out.reset()
     writeMessage(this.#out, message)
-    if (!network.send(this.peer, to, this.#out.finish())) {
+    const frame = this.#out.finish()
+    observer.framed(this.peer, message, frame.length)
+    if (!network.send(this.peer, to, frame)) {
       life.following.push((now, effects) => life.ringPeer.unsent(now, to, message, effects))
     }
   }
@@ -366,14 +379,7 @@ export class SimulatedPeer implements Endpoint {
   }
 
   #want(members: readonly PeerId[]): void {
-    this.#parts.network.want(this.peer, [...members, ...this.#mayKnow()])
-  }
-
-  /** A delay that ends at a multiple of the timers' grain. */
-  #throttled(delayMs: number): number {
-    const { nowMs } = this.#parts.time
-    const atMs = nowMs + Math.max(delayMs, 0)
-    return (this.timerGrainMs === 0 ? atMs : Math.ceil(atMs / this.timerGrainMs) * this.timerGrainMs) - nowMs
+    this.#parts.network.want(this.peer, [...members, ...this.#mayKnow().filter(peer => !this.isDistant(peer))])
   }
 
   /** Keeps one timer, for the earliest deadline. */
@@ -384,7 +390,7 @@ export class SimulatedPeer implements Endpoint {
     if (deadlineMs >= life.wakeAtMs) return
     life.wakeAtMs = deadlineMs
     const lateMs = this.timerLatenessMs === 0 ? 0 : random.below(this.timerLatenessMs)
-    time.after(this.#throttled(this.clock.trueMsUntil(deadlineMs) + lateMs), () => {
+    time.after(throttled(time.nowMs, this.clock.trueMsUntil(deadlineMs) + lateMs, this.timerGrainMs), () => {
       if (this.#life !== life || life.wakeAtMs !== deadlineMs) return
       this.#input(() => {
         life.wakeAtMs = Number.POSITIVE_INFINITY

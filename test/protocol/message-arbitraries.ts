@@ -151,10 +151,24 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   ping: fc.record({ type: fc.constant('ping'), id }),
   pong: fc.record({ type: fc.constant('pong'), id }),
   'view-digest': fc.record({ type: fc.constant('view-digest'), digest }),
-  'view-summary': fc.record({
-    type: fc.constant('view-summary'),
-    entries: fc.array(fc.record({ peerId: peer, incarnation: fc.nat(), sequence: fc.nat() }), { maxLength: 4 })
-  }),
+  'view-summary': fc.oneof(
+    fc.record({
+      type: fc.constant('view-summary'),
+      entries: fc.array(fc.record({ peerId: peer, incarnation: fc.nat(), sequence: fc.nat() }), { maxLength: 4 }),
+      branches: fc.constant(new Uint8Array()),
+      covers: fc.oneof(
+        fc.constant(new Uint8Array()),
+        fc.integer({ min: 0, max: 15 }).map(bits => Uint8Array.of(2, bits)),
+        fc.tuple(fc.nat(255), fc.nat(255)).map(bits => Uint8Array.of(4, ...bits))
+      )
+    }),
+    fc.record({
+      type: fc.constant('view-summary'),
+      entries: fc.constant([]),
+      branches: fc.integer({ min: 1, max: 4 }).chain(log => fc.uint8Array({ minLength: 8 * 2 ** log, maxLength: 8 * 2 ** log })),
+      covers: fc.constant(new Uint8Array())
+    })
+  ),
   'view-request': fc.record({ type: fc.constant('view-request'), peers }),
   'view-records': fc.record({ type: fc.constant('view-records'), records: fc.array(member, { maxLength: 3 }) }),
   'contact-query': fc.record({ type: fc.constant('contact-query'), id }),

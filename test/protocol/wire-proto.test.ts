@@ -60,7 +60,12 @@ const samples: { readonly [Type in Message['type']]: Extract<Message, { readonly
   ping: { type: 'ping', id: 5 },
   pong: { type: 'pong', id: 5 },
   'view-digest': { type: 'view-digest', digest: '00'.repeat(7) + 'ff' },
-  'view-summary': { type: 'view-summary', entries: [{ peerId: ada, incarnation: 1, sequence: 2 }] },
+  'view-summary': {
+    type: 'view-summary',
+    entries: [{ peerId: ada, incarnation: 1, sequence: 2 }],
+    branches: new Uint8Array(),
+    covers: Uint8Array.of(1, 2)
+  },
   'view-request': { type: 'view-request', peers: [ada, ben] },
   'view-records': { type: 'view-records', records: [member] },
   'contact-query': { type: 'contact-query', id: 8 },

@@ -1,0 +1,78 @@
+/**
+ * `npm run bench -- scale [peers ...]`: what it costs a peer to know the others in clusters of 100, 300 and 1,000 peers, at rest and while 5 % of them a
+ * minute come, go or crash; under virtual time. `--all` keeps everybody connected to everybody, for comparison.
+ */
+import { connectionsMaxNodejs, neighboursMaxNodejs } from '../../src/core/limits.ts'
+import type { PeerId } from '../../src/core/identifiers.ts'
+import { createRing } from '../../src/core/ring.ts'
+import { ScaleRun, type ScalePhase } from '../../src/simulation/scale.ts'
+
+const isAll = process.argv.includes('--all')
+const sizes = process.argv.slice(2).flatMap(text => (/^\d+$/.test(text) ? [Number(text)] : []))
+const MINUTES = { rest: 1, churn: 10 } as const
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function ringMs(peers: number): number {
+  const times = Array.from({ length: 5 }, (_, run) => {
+    const members = Array.from({ length: peers }, (_, index) => ({
+      peerId: `${run}.${index}` as PeerId,
+      weight: 1,
+      durable: true,
+      zone: undefined
+    }))
+    const started = performance.now()
+    createRing(members, { cluster: 'bench', partitions: 1024, replicas: 3 })
+    return performance.now() - started
+  })
+  return times.toSorted((a, b) => a - b)[2] ?? 0
+}
+
+function quantile(ascending: readonly number[], share: number): string {
+  const found = ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))]
+  return found === undefined ? '-' : `${(found / 1000).toFixed(2)} s`
+}
+
+function row(peers: number, what: string, phase: ScalePhase, realMs: number): string {
+  const bytes = (count: number): string => (count < 10_000 ? `${count.toFixed(0)} B` : `${(count / 1000).toFixed(1)} kB`)
+  return `| ${[
+    peers,
+    what,
+    phase.changes,
+    quantile(phase.spreadMs, 0.5),
+    quantile(phase.spreadMs, 0.99),
+    phase.gossipPerSecond.toFixed(2),
+    bytes(phase.gossipBytesPerSecond),
+    phase.digestsPerSecond.toFixed(2),
+    bytes(phase.digestBytesPerSecond),
+    phase.otherPerSecond.toFixed(2),
+    phase.connectionsMean.toFixed(1),
+    phase.connectionsMax,
+    phase.dialsPerMinute.toFixed(2),
+    ((phase.seconds * 1000) / realMs).toFixed(1)
+  ].join(' | ')} |`
+}
+
+print('# Large clusters under virtual time, N=3, Q=1024; messages and bytes are sent ones, per peer and second\n')
+print(
+  '| peers | | changes told | known to all, p50 | p99 | gossip messages | bytes | view messages | bytes | other messages | connections, mean | most | dials/min | virtual/real time |'
+)
+print(`|${' --- |'.repeat(14)}`)
+for (const peers of sizes.length === 0 ? [100, 300, 1000] : sizes) {
+  const [neighboursMax, connectionsMax] = isAll ? [peers * 2, peers * 2] : [neighboursMaxNodejs, connectionsMaxNodejs]
+  const run = new ScaleRun({ seed: 1, peers, churnPerMinute: 0.05, neighboursMax, connectionsMax })
+  const started = performance.now()
+  const allKnow = run.start()
+  const restAt = performance.now()
+  if (!allKnow) print('not everybody heard of everybody within three minutes')
+  const rest = run.phase(MINUTES.rest, 0)
+  const churnAt = performance.now()
+  print(row(peers, 'at rest', rest, churnAt - restAt))
+  const churn = run.phase(MINUTES.churn, 1)
+  print(row(peers, '5 % a minute', churn, performance.now() - churnAt))
+  print(
+    `  start ${((restAt - started) / 1000).toFixed(1)} s, all ${((performance.now() - started) / 1000).toFixed(1)} s of real time, one ring ${ringMs(peers).toFixed(1)} ms, ${Math.round(process.memoryUsage().rss / 1e6)} MB`
+  )
+}
