@@ -310,28 +310,19 @@ export class SimulatedPeer implements Endpoint {
       case 'read':
         return this.storage.read(
           effect.keys,
-          this.#answering(life, (answer, peer, now, effects) => {
-            if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
-            peer.damaged(now, answer.damaged, effects)
-            peer.loaded(now, effect.token, answer.value, effects)
-          })
+          this.#answering(life, effect.token, (values, peer, now, effects) => peer.loaded(now, effect.token, values, effects))
         )
       case 'scan':
         return this.storage.scan(
           effect.prefix,
           effect.after,
           effect.limit,
-          this.#answering(life, (answer, peer, now, effects) => {
-            if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
-            peer.damaged(now, answer.damaged, effects)
-            peer.scanned(now, effect.token, answer.value, effects)
-          })
+          this.#answering(life, effect.token, (rows, peer, now, effects) => peer.scanned(now, effect.token, rows, effects))
         )
       case 'write':
         return this.storage.write(
           effect.batch,
-          this.#answering(life, (answer, peer, now, effects) => {
-            if (!answer.ok) return peer.failed(now, effect.token, answer.failure, effects)
+          this.#answering(life, effect.token, (_, peer, now, effects) => {
             effects.push(...effect.then)
             peer.written(now, effect.token, effects)
           })
@@ -347,10 +338,18 @@ export class SimulatedPeer implements Endpoint {
 
   #answering<Value>(
     life: Life,
-    take: (answer: StorageAnswer<Value>, peer: RingPeer, now: Instant, effects: Effect[]) => void
+    token: number,
+    take: (value: Value, peer: RingPeer, now: Instant, effects: Effect[]) => void
   ): (answer: StorageAnswer<Value>) => void {
     return answer => {
-      if (this.#life === life) this.#input(() => this.#step((peer, now, effects) => take(answer, peer, now, effects)))
+      if (this.#life !== life) return
+      this.#input(() =>
+        this.#step((peer, now, effects) => {
+          if (!answer.ok) return peer.failed(now, token, answer.failure, effects)
+          peer.damaged(now, answer.damaged, effects)
+          take(answer.value, peer, now, effects)
+        })
+      )
     }
   }
 
