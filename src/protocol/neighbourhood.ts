@@ -2,6 +2,7 @@
  * The ring and the neighbours that follow from the newest view, kept up to date at little cost: most news of a large cluster change neither.
  */
 import type { PeerId } from '../core/identifiers.ts'
+import { membersMax } from '../core/limits.ts'
 import { isGone, ringMembers, type MembershipView } from '../core/membership-view.ts'
 import { createRing, type Ring, type RingMember, type RingOptions } from '../core/ring.ts'
 import type { Effect } from './effect.ts'
@@ -11,30 +12,35 @@ import { byPartitionsShared, keepers, neighboursOf } from './wanted-peers.ts'
 /** The ring function, or one that remembers what it computed. */
 export type RingFunction = (members: readonly RingMember[], options: RingOptions) => Ring
 
-export interface NeighbourhoodParts {
-  readonly self: PeerId
-  readonly options: RingOptions
-  readonly detector: FailureDetector
-  readonly ringOf: RingFunction | undefined
-  /** Most neighbours; with fewer other members everybody is one. */
-  readonly neighboursMax: number
+export interface NeighbourhoodOptions {
+  readonly signer: { readonly peerId: PeerId }
+  readonly configuration: RingOptions
+  readonly view: MembershipView
+  /** Simulated peers share the rings that they have in common. @default the ring function itself */
+  readonly ringOf?: RingFunction
+  /** Members that a connection is kept to, at most; with fewer it is kept to all. @default all */
+  readonly neighboursMax?: number
 }
 
 export class Neighbourhood {
-  readonly #parts: NeighbourhoodParts
+  readonly #self: PeerId
+  readonly #options: RingOptions
+  readonly #neighboursMax: number
   readonly #ringOf: RingFunction
   #view: MembershipView
   #ring: Ring
   #neighbours: ReadonlySet<PeerId>
   #concerned: { readonly ring: Ring; readonly peers: readonly PeerId[] } | undefined
 
-  constructor(parts: NeighbourhoodParts, view: MembershipView) {
-    this.#parts = parts
-    this.#ringOf = parts.ringOf ?? createRing
-    this.#view = view
-    this.#ring = this.#ringOf(ringMembers(view), parts.options)
-    this.#neighbours = neighboursOf(view, this.#ring, parts.self, parts.neighboursMax)
-    parts.detector.expect(peer => this.isDistant(peer))
+  constructor(options: NeighbourhoodOptions, detector: FailureDetector) {
+    this.#self = options.signer.peerId
+    this.#options = options.configuration
+    this.#neighboursMax = options.neighboursMax ?? membersMax
+    this.#ringOf = options.ringOf ?? createRing
+    this.#view = options.view
+    this.#ring = this.#ringOf(ringMembers(this.#view), this.#options)
+    this.#neighbours = neighboursOf(this.#view, this.#ring, this.#self, this.#neighboursMax)
+    detector.expect(peer => this.isDistant(peer))
   }
 
   get ring(): Ring {
@@ -50,7 +56,7 @@ export class Neighbourhood {
   update(view: MembershipView, peers: readonly PeerId[], effects: Effect[]): boolean {
     const before = { view: this.#view, ring: this.#ring }
     this.#view = view
-    if (ringMembers(view) !== ringMembers(before.view)) this.#ring = this.#ringOf(ringMembers(view), this.#parts.options)
+    if (ringMembers(view) !== ringMembers(before.view)) this.#ring = this.#ringOf(ringMembers(view), this.#options)
     const isOtherRing = this.#ring.digest !== before.ring.digest
     if (isOtherRing || view.present !== before.view.present) this.#meet(effects)
     else if (peers.some(peer => this.#neighbours.has(peer))) this.#want(effects)
@@ -62,7 +68,7 @@ export class Neighbourhood {
    * same partitions in the ring with this peer or in the one without it.
    */
   concerned(): readonly PeerId[] {
-    if (!this.#hasDistant) return keepers(this.#view, this.#parts.self)
+    if (!this.#hasDistant) return keepers(this.#view, this.#self)
     if (this.#concerned?.ring !== this.#ring) this.#concerned = { ring: this.#ring, peers: this.#ownersWithAndWithout() }
     return this.#concerned.peers
   }
@@ -72,26 +78,24 @@ export class Neighbourhood {
   }
 
   #ownersWithAndWithout(): readonly PeerId[] {
-    const { self, options } = this.#parts
-    const others = this.#ring.members.filter(({ peerId }) => peerId !== self)
+    const others = this.#ring.members.filter(({ peerId }) => peerId !== this.#self)
     const isIn = others.length < this.#ring.members.length
-    const own = this.#view.get(self)
-    const changed = this.#ringOf(isIn || own === undefined ? others : [...others, own], options)
+    const own = this.#view.get(this.#self)
+    const changed = this.#ringOf(isIn || own === undefined ? others : [...others, own], this.#options)
     const [withSelf, without] = isIn ? [this.#ring, changed] : [changed, this.#ring]
-    const found = new Set(byPartitionsShared(withSelf, self))
-    for (const partition of withSelf.partitionsOf(self)) for (const owner of without.owners(partition)) found.add(owner)
+    const found = new Set(byPartitionsShared(withSelf, this.#self))
+    for (const partition of withSelf.partitionsOf(this.#self)) for (const owner of without.owners(partition)) found.add(owner)
     return [...found]
   }
 
   #meet(effects: Effect[]): void {
-    const { self, neighboursMax } = this.#parts
-    this.#neighbours = neighboursOf(this.#view, this.#ring, self, neighboursMax)
+    this.#neighbours = neighboursOf(this.#view, this.#ring, this.#self, this.#neighboursMax)
     this.#want(effects)
   }
 
   /** True for a member that no connection is kept to. */
   isDistant(peer: PeerId): boolean {
-    if (!this.#hasDistant || this.#neighbours.has(peer) || peer === this.#parts.self) return false
+    if (!this.#hasDistant || this.#neighbours.has(peer) || peer === this.#self) return false
     const status = this.#view.get(peer)?.status
     return status !== undefined && !isGone(status)
   }

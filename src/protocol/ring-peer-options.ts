@@ -3,15 +3,14 @@ import type { ReplicaId } from '../core/identifiers.ts'
 import type { ScannedRow } from './effect.ts'
 import type { ClusterConfiguration } from './hello.ts'
 import type { MembershipParts } from './membership.ts'
-import type { RingFunction } from './neighbourhood.ts'
+import type { NeighbourhoodOptions } from './neighbourhood.ts'
 import type { StoredSums } from './partition-sums.ts'
 import type { AbsenceRows } from './rejoin.ts'
 
+type Memberships = Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs' | 'recordOf'>
+
 /** What a peer starts from. */
-export interface RingPeerOptions extends Pick<
-  MembershipParts,
-  'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs' | 'recordOf'
-> {
+export interface RingPeerOptions extends Memberships, Pick<NeighbourhoodOptions, 'ringOf' | 'neighboursMax'> {
   readonly configuration: ClusterConfiguration
   /** First epoch that was never leased. */
   readonly epochLease: number
@@ -25,10 +24,6 @@ export interface RingPeerOptions extends Pick<
   readonly damagedRows?: readonly Uint8Array[]
   readonly sums: StoredSums
   readonly keysMax?: number
-  /** Simulated peers share the rings that they have in common. @default the ring function itself */
-  readonly ringOf?: RingFunction
-  /** Members that a connection is kept to, at most; with fewer it is kept to all. @default 96 */
-  readonly neighboursMax?: number
   /** Age at which a tombstone that all owners hold is reaped. */
   readonly tombstoneGraceMs: number
   readonly absenceRows: AbsenceRows

@@ -8,7 +8,6 @@ import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import type { MemberRecord, MemberStatus } from '../core/member-record.ts'
 import type { MembershipView } from '../core/membership-view.ts'
 import type { Ring } from '../core/ring.ts'
-import { neighboursMaxNodejs } from '../core/limits.ts'
 import { AntiEntropy } from './anti-entropy.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
@@ -69,16 +68,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.self = signer.peerId
     this.#tokens = new Tokens(options.random.fork('tokens').uint32())
     this.#detector = new FailureDetector(this.#tokens, (now, peer, reachable, effects) => this.#reachability(now, peer, reachable, effects))
-    this.#neighbourhood = new Neighbourhood(
-      {
-        self: this.self,
-        options: configuration,
-        detector: this.#detector,
-        ringOf: options.ringOf,
-        neighboursMax: options.neighboursMax ?? neighboursMaxNodejs
-      },
-      options.view
-    )
+    this.#neighbourhood = new Neighbourhood(options, this.#detector)
     this.#index = new KeyIndex(configuration.partitions, this.#tokens, options.sums)
     this.#replica = new Replica(this.#tokens, this.#index, (key, isDurable) => this.#hints.written(key, isDurable))
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
