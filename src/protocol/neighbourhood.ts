@@ -47,6 +47,11 @@ export class Neighbourhood {
     return this.#ring
   }
 
+  /** The ring of other members than the present ones. */
+  ringOf(members: readonly RingMember[]): Ring {
+    return this.#ringOf(members, this.#options)
+  }
+
   /** True for a member that a connection is kept to. */
   has(peer: PeerId): boolean {
     return this.#neighbours.has(peer)

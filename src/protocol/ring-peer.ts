@@ -115,7 +115,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       rows: options.absenceRows,
       lease: this.#lease,
       puts: now => this.#putCoordinator.times(now),
-      ringOf: members => createRing(members, configuration),
+      ringOf: members => this.#neighbourhood.ringOf(members),
       membership: () => this.#membership,
       transfer: () => transfer,
       completion: () => completion
