@@ -245,8 +245,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'exchanges-never-begin',
     breaks: 'replicas that nobody reads are never compared',
     file: 'protocol/anti-entropy.ts',
-    find: 'if (!this.#parts.index.isComplete) return false',
-    replace: 'if (this.#parts.index.isComplete) return false'
+    find: 'if (!index.isComplete || routing.isJoining(routing.self)) return undefined',
+    replace: 'if (index.isComplete || routing.isJoining(routing.self)) return undefined'
   },
   {
     name: 'compares-once',
@@ -465,9 +465,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'ring-by-number-of-members',
     breaks: 'a peer computes its ring anew only when the number of members changes, so that two peers have other rings',
-    file: 'core/membership-view.ts',
-    find: 'return JSON.stringify(ringMembers(view))',
-    replace: 'return JSON.stringify(ringMembers(view).length)'
+    file: 'protocol/neighbourhood.ts',
+    find: 'if (ringMembers(view) !== ringMembers(before.view))',
+    replace: 'if (ringMembers(view).length !== ringMembers(before.view).length)'
   },
   {
     name: 'leaving-stays-in-ring',
@@ -489,8 +489,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'views-in-order-of-arrival',
     breaks: 'the digest of a view depends on the order in which its members were met',
     file: 'core/membership-view.ts',
-    find: 'this.#sorted ??= [...this.#records.values()].sort((a, b) => (a.peerId < b.peerId ? -1 : 1))',
-    replace: 'this.#sorted ??= [...this.#records.values()]'
+    find: 'before === undefined ? this.#placeFor(record.peerId) :',
+    replace: 'before === undefined ? this.#sorted.length :'
   },
   {
     name: 'same-version-said-twice',
