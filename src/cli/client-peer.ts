@@ -2,9 +2,9 @@
  * A peer that a command makes for itself: a member of weight 0 that stores nothing, listens nowhere, and is gone when the command ends.
  * Used with `--join`, when no peer runs on this machine.
  */
-import { StoreError } from '../core/errors.ts'
+import { isStoreError, StoreError } from '../core/errors.ts'
 import { createPeer } from '../entry/nodejs.ts'
-import type { Peer } from '../store/api.ts'
+import type { GetOptions, GetResult, Peer } from '../store/api.ts'
 import type { MemberInfo } from '../store/member-api.ts'
 import type { Access } from './access.ts'
 import type { Invocation } from './command.ts'
@@ -13,6 +13,8 @@ import { terminalLogger } from './terminal-logger.ts'
 
 /** How long to wait for the first member that answers, unless --timeout says otherwise. */
 const joinTimeoutMsDefault = 10_000
+/** How long a request may take, unless --timeout says otherwise. */
+const requestTimeoutMsDefault = 5000
 /** How long a client tries to tell the others that it is gone. */
 const leaveTimeoutMs = 2000
 
@@ -43,7 +45,7 @@ export async function clientPeer(invocation: Invocation, terminal: Terminal, clu
 /** A peer of this process as an {@link Access}. */
 function peerAccess(peer: Peer): Access {
   return {
-    get: (key, options) => peer.get(key, options),
+    get: (key, options) => getOnceMet(peer, key, options),
     put: (key, context, value, options) => peer.put(key, context, value, options),
     delete: (key, context, options) => peer.delete(key, context, options),
     keys: range => peer.keys(range),
@@ -55,6 +57,39 @@ function peerAccess(peer: Peer): Access {
     evict: (member, options) => peer.evict(member, options),
     close: () => leave(peer)
   }
+}
+
+/**
+ * A client that has just joined may not be connected to enough owners yet: while there are members that it has not met, a get that is short of
+ * answers is made again with the next one.
+ */
+async function getOnceMet(peer: Peer, key: Uint8Array, options: GetOptions): Promise<GetResult> {
+  const endsAt = performance.now() + (options.timeoutMs ?? requestTimeoutMsDefault)
+  for (;;) {
+    const attempt = new AbortController()
+    const met = nextMet(peer, endsAt - performance.now(), attempt.signal)
+    try {
+      return await peer.get(key, { ...options, timeoutMs: Math.max(Math.ceil(endsAt - performance.now()), 1) })
+    } catch (error) {
+      const isShort = isStoreError(error) && error.code === 'ERR_READ_QUORUM'
+      if (!isShort || !peer.members().some(isUnmet) || !(await met)) throw error
+    } finally {
+      attempt.abort()
+    }
+  }
+}
+
+/** Resolves with true when a further member can be reached, with false when there is no time left. */
+function nextMet(peer: Peer, withinMs: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise(resolve => {
+    const timer = setTimeout(() => resolve(false), withinMs)
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    peer.addEventListener('member:reachable', () => resolve(true), { once: true, signal })
+  })
+}
+
+function isUnmet(member: MemberInfo): boolean {
+  return !member.self && member.status === 'up' && member.weight > 0 && member.reachability === 'unknown'
 }
 
 /** Says goodbye for good: a client never comes back under its identity, so the others need not wait for it. */
