@@ -19,11 +19,12 @@ export interface CurvePoint {
 /** Each peer brings so many clients of its own, which pause between calls: they ask for more as the ring grows. */
 const clientsPerPeer = 10
 const thinkMs = 50
+/** Time in which the clients connect and the peers' code is compiled. */
+const warmUpMs = 1000
 
 export async function measureThroughput(ring: ProcessRing, durationMs: number): Promise<CurvePoint> {
   const clients = new PatientClients(`curve-${ring.peers.length}`, ring.peers, { count: ring.peers.length * clientsPerPeer, thinkMs })
-  // The first second connects the clients and warms the peers up.
-  await sleep(1000)
+  await sleep(warmUpMs)
   clients.take()
   const [startedAt, peersBefore, ownBefore] = [performance.now(), await ring.processorSeconds(), process.cpuUsage()]
   await sleep(durationMs)
