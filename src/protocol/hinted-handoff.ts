@@ -310,10 +310,14 @@ export class HintedHandoff {
     }
   }
 
-  /** True when the target owns the key no longer, and somebody else does. */
+  /**
+   * True when the target owns the key no longer, and somebody else does. A peer that doubts its copies makes no hint over: it may be the owner by now, and
+   * would discard what nothing stands for.
+   */
   #isStray(peer: PeerId, hint: Hint): boolean {
-    const owners = ownersOf(this.#parts.routing, hint.key)
-    return owners.length > 0 && !owners.includes(peer)
+    const { routing } = this.#parts
+    const owners = ownersOf(routing, hint.key)
+    return owners.length > 0 && !owners.includes(peer) && !routing.isClosed()
   }
 
   /** The target owns the key no longer: today's owners get the copy instead. */
