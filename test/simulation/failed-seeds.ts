@@ -69,5 +69,10 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found: 'a peer back from a long absence told a joining one that it has everything, with copies left that others own'
   },
+  {
+    seed: 60921,
+    operations: 300,
+    found: 'a peer that doubted its copies made a hint over to itself, and discarded the only copy that it stood for'
+  },
   { seed: 37314, operations: 300, found: 'a peer back from a long absence that is leaving gave nothing away' }
 ]
