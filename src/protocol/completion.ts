@@ -2,7 +2,7 @@
  * How a joining peer learns that it has got everything, and a leaving one that it is not needed any more: it asks every member again and again until
  * each has said "I have given you all that you are to own in this ring".
  *
- * A member says so once it has worked through that ring and owes the asker nothing. A member that is gone is not waited for: a busy one
+ * A member says so once the asker has confirmed all that it owns and the member holds in that ring. A member that is gone is not waited for: a busy one
  * still answers a ping.
  */
 import type { PeerId } from '../core/identifiers.ts'
@@ -26,8 +26,8 @@ export interface CompletionParts {
   readonly hints: HintedHandoff
   readonly detector: FailureDetector
   readonly refill: Refill
-  /** True while this peer has not worked through its ring. */
-  isMoving(): boolean
+  /** True while this peer may hold what another owns and has not confirmed. */
+  owes(peer: PeerId): boolean
   /** Members that store something and can be reached, without this peer. */
   reachableMembers(): readonly PeerId[]
   /** True unless this member is leaving and a restart would make this peer forget it. */
@@ -78,10 +78,10 @@ export class Completion {
 
   /** Tells those who asked, and have got everything by now. */
   answerAskers(effects: Effect[]): void {
-    if (this.#askers.size === 0 || this.#parts.isMoving()) return
+    if (this.#askers.size === 0) return
     const ring = this.#parts.routing.ring().digest
     for (const [asker, asked] of this.#askers) {
-      if (!this.#parts.mayLetGo(asker)) continue
+      if (this.#parts.owes(asker) || !this.#parts.mayLetGo(asker)) continue
       if (asked !== ring || this.#parts.hints.has(asker) || this.#parts.refill.isGiving(asker)) continue
       this.#askers.delete(asker)
       effects.push({ kind: 'send', to: asker, lane: 'request', message: { type: 'transfer-done', ring } })

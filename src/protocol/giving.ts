@@ -6,7 +6,8 @@
  * durable and delivered like any other. So a partition is confirmed by an owner when it holds all of it, or a hint here makes sure that it will.
  *
  * Nothing of the offers is durable: after a crash, or a change of the ring meanwhile, all is compared again, which costs little. An owner that cannot be
- * asked for a while gets a hint for everything: then it may take what it needs when it is back, and nobody has to wait for it.
+ * asked, as it is away or sees another ring, is waited for, as what it lacks is not known before; after minutes it is owed a hint for everything, so that
+ * whatever waits for the end of this need not wait for it.
  */
 import type { PeerId } from '../core/identifiers.ts'
 import { givesMax, offerKeysMax, offerPartitionsMax, transferHintsMax } from '../core/limits.ts'
@@ -24,10 +25,10 @@ import { prefixes } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
 
 /**
- * Silence after which an offer is made again; time without any progress after which an owner counts as one that cannot be asked; the pauses after it was
+ * Silence after which an offer is made again; time without a useful answer after which an owner counts as one that cannot be asked; the pauses after it was
  * busy, refused or could not be reached, after the storage failed, and while hints for it wait; and how long these may not get fewer.
  */
-const giveMs = { silence: 2000, patience: 6000, busy: 50, refused: 300, away: 500, failed: 1000, pace: 20, stalled: 2000 } as const
+const giveMs = { silence: 2000, patience: 300_000, busy: 50, refused: 300, away: 500, failed: 1000, pace: 20, stalled: 2000 } as const
 
 /** Keys of a partition, from one on, that are being offered. */
 interface Page {
@@ -70,6 +71,8 @@ export interface GivingParts {
   readonly hints: HintedHandoff
   readonly index: KeyIndex
   readonly tally: MoveTally
+  /** An owner has confirmed all that it was owed. */
+  gave(now: Instant, target: PeerId, effects: Effect[]): void
   /** All that was here of a partition when it had this sum is held by `target`, or will be by a hint. */
   confirmed(now: Instant, target: PeerId, partition: number, sum: TrieSum, effects: Effect[]): void
 }
@@ -81,6 +84,11 @@ export class Giving implements StorageClient {
 
   constructor(parts: GivingParts) {
     this.#parts = parts
+  }
+
+  /** True while there is something that an owner has not confirmed. */
+  isGivingTo(target: PeerId): boolean {
+    return this.#gifts.has(target)
   }
 
   /** Ends all that is under way: the ring changed. */
@@ -204,7 +212,7 @@ export class Giving implements StorageClient {
   #compare(now: Instant, gift: Gift, effects: Effect[]): void {
     const { index, tokens } = this.#parts
     const chosen = [...gift.rest].filter(([, atMs]) => atMs <= now.ms).map(([partition]) => partition)
-    if (chosen.length === 0) return this.#waitForRest(gift)
+    if (chosen.length === 0) return this.#waitForRest(now, gift, effects)
     const unknown = chosen.find(partition => !index.trie.isKnown(partition))
     if (unknown !== undefined) return this.#load(gift, unknown, effects)
     const partitions = chosen.slice(0, offerPartitionsMax).sort((a, b) => a - b)
@@ -215,9 +223,10 @@ export class Giving implements StorageClient {
   }
 
   /** Nothing can be compared now: later, or all is done. */
-  #waitForRest(gift: Gift): void {
-    if (gift.rest.size === 0) this.#gifts.delete(gift.target)
-    else this.#rest(gift, Math.min(...gift.rest.values()))
+  #waitForRest(now: Instant, gift: Gift, effects: Effect[]): void {
+    if (gift.rest.size > 0) return this.#rest(gift, Math.min(...gift.rest.values()))
+    this.#gifts.delete(gift.target)
+    this.#parts.gave(now, gift.target, effects)
   }
 
   #load(gift: Gift, partition: number, effects: Effect[]): void {

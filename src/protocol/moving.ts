@@ -9,7 +9,7 @@ import { MoveTally } from './move-progress.ts'
 import { Taking } from './taking.ts'
 import { Transfer, type TransferParts } from './transfer.ts'
 
-export type MovingParts = Omit<TransferParts, 'settled' | 'tally'> & Omit<CompletionParts, 'isMoving'>
+export type MovingParts = Omit<TransferParts, 'progressed' | 'tally'> & Omit<CompletionParts, 'owes'>
 
 export class Moving {
   readonly transfer: Transfer
@@ -22,8 +22,8 @@ export class Moving {
     const waitingBytes = (): number => parts.hints.waiting().reduce((sum, { bytes }) => sum + bytes, 0)
     this.tally = new MoveTally(waitingBytes)
     const counted = { ...parts, tally: this.tally }
-    this.completion = new Completion({ ...parts, isMoving: () => this.transfer.running })
-    this.transfer = new Transfer({ ...counted, settled: (_now, effects) => this.completion.answerAskers(effects) }, settledRing)
+    this.completion = new Completion({ ...parts, owes: peer => this.transfer.owes(peer) })
+    this.transfer = new Transfer({ ...counted, progressed: (_now, effects) => this.completion.answerAskers(effects) }, settledRing)
     this.taking = new Taking(counted)
   }
 

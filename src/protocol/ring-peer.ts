@@ -99,7 +99,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       ...parts,
       index: this.#index,
       random: options.random.fork('anti-entropy'),
-      isBusy: peer => transfer.running || this.#hints.has(peer)
+      isBusy: peer => transfer.owes(peer) || this.#hints.has(peer)
     })
     this.#reaper = new TombstoneReaper({
       ...parts,

@@ -6,7 +6,7 @@
  * (`dropping.ts`); until then they are served. A partition that changed meanwhile is compared again.
  *
  * The digest of the last ring that was worked through is kept in storage. While it is not the current one, a start works through the ring anew: what had
- * been done is found done by comparing sums. An owner that cannot be asked for a while is owed hints, which are durable, and counts as one
+ * been done is found done by comparing sums. An owner that cannot be asked for minutes is owed hints, which are durable, and counts as one
  * that confirmed: its copies stay here until the hints are delivered.
  */
 import type { PeerId } from '../core/identifiers.ts'
@@ -39,8 +39,8 @@ export interface TransferParts {
   readonly replica: Replica
   readonly index: KeyIndex
   readonly tally: MoveTally
-  /** The ring is worked through. */
-  settled(now: Instant, effects: Effect[]): void
+  /** The ring is worked through, or with one of the owners it is. */
+  progressed(now: Instant, effects: Effect[]): void
 }
 
 /** A partition that is owed to some of its owners. */
@@ -72,7 +72,11 @@ export class Transfer implements StorageClient {
   constructor(parts: TransferParts, settledDigest: string) {
     this.#parts = parts
     this.#settledDigest = settledDigest
-    this.#giving = new Giving({ ...parts, confirmed: (...confirmation) => this.#confirmed(...confirmation) })
+    this.#giving = new Giving({
+      ...parts,
+      gave: (now, _target, effects) => parts.progressed(now, effects),
+      confirmed: (...confirmation) => this.#confirmed(...confirmation)
+    })
     this.#dropping = new Dropping({ ...parts, dropped: (now, partition, effects) => this.#done(now, partition, effects) })
   }
 
@@ -85,6 +89,11 @@ export class Transfer implements StorageClient {
   isMoving(key: Uint8Array): boolean {
     if (!this.#running) return false
     return !this.#isPlanned || this.#owed.has(partitionOfKey(this.#parts.routing.ring(), key))
+  }
+
+  /** True while there may be something here that a peer owns and has not confirmed. */
+  owes(peer: PeerId): boolean {
+    return this.#running && (!this.#isPlanned || this.#giving.isGivingTo(peer))
   }
 
   /** This peer has just started: a pass that its last run did not end is done again. */
@@ -118,7 +127,7 @@ export class Transfer implements StorageClient {
       return
     }
     this.#settled = ring
-    this.#parts.settled(now, effects)
+    this.#parts.progressed(now, effects)
   }
 
   /**
@@ -270,7 +279,7 @@ export class Transfer implements StorageClient {
     this.#settledDigest = ring.digest
     const settled: BatchOperation = { type: 'put', key: settledRingKey, value: encodeUtf8(ring.digest) }
     effects.push({ kind: 'write', batch: [settled], then: [], token: this.#parts.tokens.take(this) })
-    this.#parts.settled(now, effects)
+    this.#parts.progressed(now, effects)
   }
 }
 

@@ -71,6 +71,8 @@ export class ConductChecks {
     if (this.#takesDamage()) return
     if (this.#hints(from).some(({ target }) => target === to))
       this.#found(`${from} tells ${to} that it has everything, and holds hints for it`)
+    // What has not found its owners yet is still being offered to the others.
+    if (this.#cluster.peer(from).ringPeer?.isMoving === true) return
     const owed = new Set(this.#hints(from).map(({ key }) => toMapKey(key)))
     for (const key of this.#copies(from))
       if (!this.#ownersSeenBy(from, key).includes(from) && !owed.has(toMapKey(key)))
