@@ -141,6 +141,11 @@ class FilesystemStorage implements Storage {
     }
   }
 
+  async reclaim(after: Uint8Array | undefined, rowsMax: number): Promise<Uint8Array | undefined> {
+    this.#lifecycle.assertOpen()
+    return this.#reading(engine => engine.compact(after, rowsMax))
+  }
+
   status(): StorageStatus {
     return { location: this.#location, persistent: true, bytes: this.#bytes, bytesMax: this.#bytesMax, recovered: this.#recovered }
   }

@@ -124,6 +124,16 @@ export class LevelEngine {
     await batch.write({ sync: true })
   }
 
+  /** Merges the tables that hold the rows behind `after`, about `rowsMax` of them, in a thread; what was deleted goes. Answers where to go on. */
+  async compact(after: Uint8Array | undefined, rowsMax: number): Promise<Uint8Array | undefined> {
+    const start = after === undefined ? Uint8Array.of(Space.row) : inSpace(Space.row, after)
+    const end = Uint8Array.of(Space.row + 1)
+    const keys = await this.#level.keys({ gt: start, lt: end, limit: rowsMax }).all()
+    const last = keys.length < rowsMax ? undefined : keys.at(-1)
+    await this.#level.compactRange(start, last ?? end)
+    return last === undefined ? undefined : plain(last).slice(1)
+  }
+
   /** Waits for calls under way and closes the database. */
   async close(): Promise<void> {
     await this.#level.close()

@@ -198,4 +198,12 @@ export function scanning(check: RegisterCase): void {
     await storage.write([put('after', '1')])
     expectSame(await readOne(storage, 'after'), '1', 'a write after the scan')
   })
+  check('giving space back comes to its end, and leaves every row as it is', async storage => {
+    await fill(storage)
+    const before = await collect(storage, { prefix: bytesOf('') })
+    let after = await storage.reclaim?.(undefined, 2)
+    for (let stretch = 0; after !== undefined && stretch < 1000; stretch++) after = await storage.reclaim?.(after, 2)
+    expectTrue(after === undefined, 'an end')
+    expectSame(await collect(storage, { prefix: bytesOf('') }), before, 'the rows')
+  })
 }

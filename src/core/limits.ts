@@ -101,6 +101,10 @@ export const offerPartitionsMax = 256
 export const offerKeysMax = 256
 /** Peers that are given copies at the same time because the ring changed; the others wait for their turn. */
 export const givesMax = 8
+/** Rows dropped after which a storage is asked to give their space back; those of fewer are not worth the work. */
+export const reclaimAfterRows = 4096
+/** Rows that a storage looks at in one step while it gives space back. */
+export const reclaimStretchRows = 16_384
 /** Partitions that a peer is given at the same time because the ring changed; whoever offers a further one is told to come again. */
 export const takesMax = 8
 /** Trie nodes in one message of anti-entropy. (*wire*) */

@@ -62,5 +62,10 @@ export interface Storage {
    * checksum fails ends the scan with `ERR_RECORD_CORRUPT` and `details.key`: a new scan with `after: details.key` goes on behind it.
    */
   scan(range: ScanRange): AsyncIterable<StorageRow>
+  /**
+   * Gives the space of deleted rows back to the disk, in a stretch of about `rowsMax` rows behind the key `after` (from the first one without it). Answers
+   * where to go on, `undefined` at the end. A storage where deleting is enough leaves it out.
+   */
+  reclaim?(after: Uint8Array | undefined, rowsMax: number): Promise<Uint8Array | undefined>
   status(): StorageStatus
 }

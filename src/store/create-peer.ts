@@ -21,6 +21,7 @@ import { checkPeerOptions, sortAddresses, type CheckedPeerOptions } from './opti
 import { PeerEventEmitter } from './peer-events.ts'
 import { memberOf, ringInfo } from './peer-view.ts'
 import type { JoiningNetwork, Platform } from './platform.ts'
+import { SpaceReclaimer } from './space-reclaimer.ts'
 import { loadStorageState, nextIncarnation, type StorageState } from './storage-state.ts'
 
 /** Longest wait of a start for the count of keys. */
@@ -67,7 +68,8 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
     metrics
   })
   const calls = new Calls(call => ringPeer.abandon(call))
-  const tell = reporter({ ringPeer, network, events, metrics, watchers, options })
+  const reclaimer = new SpaceReclaimer(storage, platform.clock, () => metrics.count('storage.reclaimed'))
+  const tell = reporter({ ringPeer, network, events, metrics, watchers, options, reclaimer })
   const index = indexRead(platform)
   const report = (event: ProtocolEvent): void => (event.type === 'indexed' ? index.done() : tell(event))
   const broke = (error: StoreError): void => {
@@ -99,7 +101,11 @@ async function startPeer(platform: Platform, options: CheckedPeerOptions, storag
   }
   driver.step((now, effects) => ringPeer.setAddresses(now, network.addresses(), effects))
   const seal = contextSeal(cluster)
-  const release = platform.onGoodbye(() => network.goodbye())
+  const forgetGoodbye = platform.onGoodbye(() => network.goodbye())
+  const release = (): void => {
+    forgetGoodbye()
+    reclaimer.stop()
+  }
   const { clock, random } = platform
   const peer = new LocalPeer({
     platform,
@@ -253,10 +259,11 @@ function handlers({ platform, configuration, ringPeer, network, driver, events, 
 
 interface ReporterParts extends Pick<HandlerParts, 'ringPeer' | 'network' | 'events' | 'metrics' | 'options'> {
   readonly watchers: Map<string, Set<() => void>>
+  readonly reclaimer: SpaceReclaimer
 }
 
 /** Turns the protocol's news into events, metrics and log lines. */
-function reporter({ ringPeer, network, events, metrics, watchers, options }: ReporterParts): (event: ProtocolEvent) => void {
+function reporter({ ringPeer, network, events, metrics, watchers, options, reclaimer }: ReporterParts): (event: ProtocolEvent) => void {
   const statuses = new Map<PeerId, string>()
   const member = (peer: PeerId): ReturnType<typeof memberOf> => memberOf(ringPeer, peer, network.connections())
   let hasLeft = false
@@ -279,7 +286,9 @@ function reporter({ ringPeer, network, events, metrics, watchers, options }: Rep
   return event => {
     switch (event.type) {
       case 'key-changed':
+        return keyChanged(event.key)
       case 'key-dropped':
+        reclaimer.dropped()
         return keyChanged(event.key)
       case 'members-changed':
         return event.peers.forEach(memberChanged)
