@@ -39,7 +39,7 @@ async function ready(of: Peer): Promise<string> {
 
 function measure(of: Peer, { operation, concurrency, durationMs, valueBytes }: Measurement): Promise<Sample> {
   const value = new Uint8Array(valueBytes).fill(7)
-  const put = (): Promise<unknown> => of.put(`key:${keys++}`, undefined, value)
+  const put = (): Promise<unknown> => of.put(`key:${keys++}`, undefined, value, { timeoutMs: 60_000 })
   const get = (): Promise<unknown> => of.get(`key:${Math.floor(Math.random() * keys)}`)
   return sample(concurrency, durationMs, operation === 'put' ? put : get)
 }

@@ -13,6 +13,8 @@ export interface Measurement {
 }
 
 export interface Peers {
+  /** Where another peer can join. */
+  readonly address: string
   measure(measurement: Measurement): Promise<Sample>
   stop(): Promise<void>
 }
@@ -31,6 +33,7 @@ export async function startPeers(folder: string, profile: string | undefined): P
   const measuring = children.at(-1) as ChildProcess
   await ask(measuring, 'ready')
   return {
+    address,
     measure: async measurement => {
       const beforeUs = await cpuUs(children)
       const measured = (await ask(measuring, measurement)) as Sample
