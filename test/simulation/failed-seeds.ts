@@ -74,5 +74,10 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found: 'a peer that doubted its copies made a hint over to itself, and discarded the only copy that it stood for'
   },
+  {
+    seed: 812628,
+    operations: 300,
+    found: 'a peer that doubted its copies kept those whose hints were delivered meanwhile, though it owned nothing of them'
+  },
   { seed: 37314, operations: 300, found: 'a peer back from a long absence that is leaving gave nothing away' }
 ]
