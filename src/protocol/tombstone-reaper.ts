@@ -263,7 +263,7 @@ export class TombstoneReaper implements StorageClient {
     this.#answer(now, from, { id, ring, entries, type: 'reap-agreed' }, effects, (entry, done) => {
       const judge = (at: Instant, row: LocalRow | undefined, out: Effect[]): void => {
         const isGone = row === undefined && graveyard.holds(at, entry.key, entry.hash)
-        done(isGone || this.#isReapable(at, entry, row), out)
+        done(isGone || (this.#isReapable(at, entry, row) && !replica.isBusy(entry.key)), out)
       }
       replica.read(now, entry.key, { from, done: judge, fail: (_at, _failure, out) => done(false, out) }, effects)
     })
@@ -303,24 +303,23 @@ export class TombstoneReaper implements StorageClient {
     finish(effects)
   }
 
-  #isReapable(now: Instant, { key, hash }: ReapEntry, row: LocalRow | undefined): boolean {
+  /** True for a row that is nothing but the tombstone with this hash, which is old enough, and that no hint stands for. */
+  #isReapable(now: Instant, { key, hash }: ReapEntry, row: LocalRow | undefined): row is LocalRow {
     const atMs = row === undefined ? undefined : deletedAtMs(row.record)
-    if (row === undefined || atMs === undefined) return false
-    return this.#isOld(now, atMs) && recordHash(row.record) === hash && this.#isQuiet(key)
+    if (row === undefined || atMs === undefined || !this.#isOld(now, atMs)) return false
+    return recordHash(row.record) === hash && !this.#parts.hints.holds(key)
   }
 
   /** Drops the record if it still is the one that all agreed about; `done` hears whether it is gone. */
   #drop(from: PeerId | undefined, entry: ReapEntry, done: (gone: boolean, effects: Effect[]) => void): RowOperation {
-    const { graveyard, hints } = this.#parts
-    const { key, hash } = entry
+    const { graveyard } = this.#parts
+    const { key } = entry
     let isGone = false
     return {
       from,
       apply: (now, row) => {
-        const atMs = row === undefined ? undefined : deletedAtMs(row.record)
         isGone = row === undefined
-        if (row === undefined || atMs === undefined || !this.#isOld(now, atMs)) return { row, operations: [], then: [] }
-        if (recordHash(row.record) !== hash || hints.holds(key)) return { row, operations: [], then: [] }
+        if (!this.#isReapable(now, entry, row)) return { row, operations: [], then: [] }
         isGone = true
         graveyard.bury(now, key, row.record)
         return { row: undefined, operations: [], then: [{ kind: 'report', event: { type: 'tombstone-reaped', key, record: row.record } }] }

@@ -1,6 +1,6 @@
 /**
- * Deletes stay deleted: a tombstone is reaped only once every owner has known it, what was reaped is not taken back, and nothing that a reaped
- * tombstone had deleted is there at the end.
+ * Deletes stay deleted: a tombstone is reaped only once every owner has known it, as the very record that they were asked about; what was reaped is not
+ * taken back; and nothing that a reaped tombstone had deleted is there at the end.
  *
  * Two exceptions are promised to nobody, and let pass write by write: what a hint somewhere still carried when the tombstone went, and what a peer
  * back from a long absence keeps because it may be the last copy. An acknowledged write outranks a delete.
@@ -9,8 +9,9 @@ import { toMapKey } from '../core/bytes.ts'
 import { covers, descends, type CausalContext } from '../core/causal-context.ts'
 import type { PeerId, RequestId } from '../core/identifiers.ts'
 import { reapedRememberedMs } from '../core/limits.ts'
-import { isDeleted, type StoredRecord } from '../core/record.ts'
+import { isDeleted, recordHash, type StoredRecord } from '../core/record.ts'
 import type { BatchOperation, ProtocolEvent } from '../protocol/effect.ts'
+import type { Message } from '../protocol/message.ts'
 import { decodeRow, keyOfRow, parseHintKey, prefixes, rowKey } from '../protocol/storage-layout.ts'
 import { parseTombstoneKey } from '../protocol/tombstone-index.ts'
 import type { Cluster } from './cluster.ts'
@@ -38,6 +39,8 @@ export class DeleteChecks {
   /** Copies that are nothing but tombstones. */
   readonly #tombstones = new Map<string, StoredRecord>()
   readonly #graves = new Map<string, Grave>()
+  /** Hashes of the tombstones that a peer was told to drop, or told others to drop, by peer and key. */
+  readonly #orders = new Map<string, Set<string>>()
   readonly #mayReturn = new Set<RequestId>()
   /** Copies that were reaped, and that were discarded. */
   readonly counts: { reaped: number; discarded: number } = { reaped: 0, discarded: 0 }
@@ -49,6 +52,17 @@ export class DeleteChecks {
   /** Deleted values that may be there all the same. */
   get mayReturn(): ReadonlySet<RequestId> {
     return this.#mayReturn
+  }
+
+  /** A peer sends a message. */
+  sent(from: PeerId, to: PeerId, message: Message): void {
+    if (message.type !== 'reap-drop') return
+    for (const { key, hash } of message.entries) {
+      for (const name of [nameOf(from, key), nameOf(to, key)]) {
+        const hashes = this.#orders.get(name) ?? new Set()
+        this.#orders.set(name, hashes.add(hash))
+      }
+    }
   }
 
   /** A batch became durable at a peer, which may end before it can report what it did. */
@@ -109,7 +123,10 @@ export class DeleteChecks {
     forgotten(record)
     const { startedAtMs } = cluster.peer(peer)
     this.#graves.set(nameOf(peer, key), { context: record.context, startedAtMs, atMs: cluster.time.nowMs })
-    for (const owner of cluster.owners(keyText(key), peer)) this.#checkOwner(peer, owner, key, record)
+    const owners = cluster.owners(keyText(key), peer)
+    for (const owner of owners) this.#checkOwner(peer, owner, key, record)
+    if (owners.length > 1 && this.#orders.get(nameOf(peer, key))?.has(recordHash(record)) !== true)
+      this.#parts.found(`${peer} reaped ${describeRecord(record)} of ${keyText(key)}, which nobody ordered`)
     for (const other of cluster.peers) if (this.#hasHint(other, key)) this.#excuse(other, key)
   }
 

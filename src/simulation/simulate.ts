@@ -198,6 +198,7 @@ class Simulation {
       sent: (from, to, message) => {
         this.#conduct.sent(from, to, message)
         this.#checks.sent(from, to, message)
+        this.#deletes?.sent(from, to, message)
         if (message.type === 'replicate') this.#checks.sawRecord(message.key, message.record)
       },
       reported: (peer, event) => {

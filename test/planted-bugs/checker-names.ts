@@ -4,6 +4,7 @@ const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/LOST:/, 'acknowledged write lost'],
   [/RESURRECTED:/, 'deleted value back'],
   [/takes back what it reaped/, 'reaped, and taken back'],
+  [/which nobody ordered/, 'reaped another record than agreed'],
   [/reaped .*, and its owner/, 'reaped before all owners knew'],
   [/false sibling/, 'false sibling'],
   [/minted twice, for/, 'dot minted twice'],

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId, RequestId } from '../../src/core/identifiers.ts'
-import type { StoredRecord } from '../../src/core/record.ts'
+import { recordHash, type StoredRecord } from '../../src/core/record.ts'
 import { encodeRow, hintKey, rowKey } from '../../src/protocol/storage-layout.ts'
 import { tombstoneKey } from '../../src/protocol/tombstone-index.ts'
 import { CausalHistory } from '../../src/simulation/causal-history.ts'
@@ -64,7 +64,14 @@ function replaceCopy({ cluster }: Scene, peer: PeerId, record: StoredRecord | un
     .storage.tamper(record === undefined ? { type: 'delete', key: row } : { type: 'put', key: row, value: encodeRow({ epoch: 1, record }) })
 }
 
-function reap({ checks, ada, tombstone }: Scene): void {
+function order({ checks, ada, cyd, tombstone }: Scene): void {
+  const entries = [{ key: encodeUtf8(key), hash: recordHash(tombstone) }]
+  checks.sent(ada, cyd, { type: 'reap-drop', id: 1, ring: '', entries })
+}
+
+function reap(scene: Scene): void {
+  const { checks, ada, tombstone } = scene
+  order(scene)
   checks.reported(ada, { type: 'tombstone-reaped', key: encodeUtf8(key), record: tombstone })
 }
 
@@ -87,6 +94,13 @@ describe('the checks of deletes', () => {
     replaceCopy(scene, scene.cyd, scene.value)
     reap(scene)
     expect(scene.problems).toEqual([expect.stringContaining('its owner cyd holds')])
+  })
+
+  test('find a tombstone that goes though it is another than the one that all agreed about', () => {
+    const scene = setUp()
+    order(scene)
+    scene.checks.reported(scene.ada, { type: 'tombstone-reaped', key: encodeUtf8(key), record: scene.value })
+    expect(scene.problems).toEqual([expect.stringContaining('which nobody ordered')])
   })
 
   test('find a tombstone that goes though an owner never had it', () => {
