@@ -10,6 +10,7 @@ import { StoreError } from '../core/errors.ts'
 import { sha256 } from '../core/hash.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { frameBytesMax, laneQueueBytesMax } from '../core/limits.ts'
+import { DialOnDemand } from './dial-on-demand.ts'
 import type { ConnectionInfo, Lane, Network, NetworkHandlers, WantedPeer } from '../ports/network.ts'
 
 /** Wait before a peer that could not be reached, or was refused, is tried again. */
@@ -63,6 +64,7 @@ class HubNetwork implements MemoryNetwork {
   readonly #links = new Map<PeerId, Link>()
   readonly #retries = new Map<PeerId, ReturnType<typeof setTimeout>>()
   readonly #seen = new Set<string>()
+  readonly #demand: DialOnDemand
   #wanted: ReadonlySet<PeerId> = new Set()
   #handlers: NetworkHandlers | undefined
   #isCut = false
@@ -72,6 +74,11 @@ class HubNetwork implements MemoryNetwork {
     this.#hub = hub
     this.peerId = options.peerId
     this.#remember(options.join ?? [])
+    this.#demand = new DialOnDemand({
+      dial: peer => this.#reach(peer),
+      send: (peer, lane, encode) => this.send(peer, lane, encode),
+      failed: peer => this.#handlers?.unreachable(peer)
+    })
   }
 
   async start(handlers: NetworkHandlers): Promise<void> {
@@ -95,8 +102,9 @@ class HubNetwork implements MemoryNetwork {
 
   send(peer: PeerId, lane: Lane, encode: (out: Writer) => void): boolean {
     const link = this.#links.get(peer)
-    const queue = link?.queues[lane]
-    if (link === undefined || queue === undefined || queue.bytes >= laneQueueBytesMax) return false
+    if (link === undefined) return this.#isReachable && this.#handlers?.distant(peer) !== undefined && this.#demand.send(peer, lane, encode)
+    const queue = link.queues[lane]
+    if (queue.bytes >= laneQueueBytesMax) return false
     const out = new Writer()
     encode(out)
     if (out.length > frameBytesMax) {
@@ -166,6 +174,14 @@ class HubNetwork implements MemoryNetwork {
     if (isDue()) this.#redial(peer)
   }
 
+  /** Dials a distant peer once. */
+  async #reach(peer: PeerId): Promise<void> {
+    await turn()
+    const other = this.#hub.get(peer)
+    if (!this.#links.has(peer) && this.#isReachable && other !== undefined && other.#isReachable) await this.#greet(other)
+    if (!this.#links.has(peer)) throw new StoreError('ERR_NETWORK', 'The peer could not be dialled.')
+  }
+
   #redial(peer: PeerId): void {
     clearTimeout(this.#retries.get(peer))
     const isStillWanted = (): boolean => this.#joined.has(peer) || this.#wanted.has(peer)
@@ -190,6 +206,8 @@ class HubNetwork implements MemoryNetwork {
     other.#links.set(this.peerId, newLink(this))
     this.#handlers?.connected(other.peerId)
     other.#handlers?.connected(this.peerId)
+    this.#demand.connected(other.peerId)
+    other.#demand.connected(this.peerId)
   }
 
   #deliver(link: Link, lane: Lane): void {

@@ -9,6 +9,7 @@ import type { Admission, Lane, NetworkHandlers } from '../ports/network.ts'
 export type NetworkEvent =
   | { readonly type: 'connected'; readonly peer: PeerId }
   | { readonly type: 'disconnected'; readonly peer: PeerId }
+  | { readonly type: 'unreachable'; readonly peer: PeerId }
   | { readonly type: 'refused'; readonly peer: PeerId | undefined; readonly code: string; readonly message: string }
   | { readonly type: 'frame'; readonly peer: PeerId; readonly lane: Lane; readonly bytes: Uint8Array }
   | { readonly type: 'gossip'; readonly peer: PeerId; readonly bytes: Uint8Array }
@@ -19,6 +20,8 @@ export interface RecorderOptions {
   readonly hello?: Uint8Array
   /** @default everybody is let in */
   readonly admit?: (peer: PeerId, hello: Uint8Array) => Admission
+  /** Addresses of a peer that is dialled only when something is sent to it. @default nobody is */
+  readonly distant?: (peer: PeerId) => readonly string[] | undefined
   /** Called with each frame before it is remembered. @default nothing */
   readonly frame?: (bytes: Uint8Array) => void
 }
@@ -48,6 +51,8 @@ export class NetworkRecorder {
         this.#add({ type: 'gossip', peer, bytes: bytes.slice() })
         return 'accept'
       },
+      distant: peer => options.distant?.(peer),
+      unreachable: peer => this.#add({ type: 'unreachable', peer }),
       addresses: () => {}
     }
   }

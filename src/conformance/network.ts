@@ -259,6 +259,37 @@ const messages: Record<string, (run: Run) => Promise<void>> = {
     expectSame(encoded, false, 'whether the message was encoded')
   },
 
+  'a message for a distant peer dials it, and arrives': async run => {
+    const b = await run('b')
+    const a = await run('a', [], { distant: peer => (peer === b.network.peerId ? b.network.addresses() : undefined) })
+    expectTrue(sendTo(a, b, new Uint8Array([7])) && sendTo(a, b, new Uint8Array([8])), 'the messages to be taken')
+    await b.seen.seen('frame', 2)
+    expectSame(
+      b.seen.of('frame').map(({ bytes }) => bytes[0]),
+      [7, 8],
+      'the messages in order'
+    )
+    expectSame(
+      a.network.connections().map(({ peer }) => peer),
+      [b.network.peerId],
+      'the connections of a'
+    )
+    expectTrue(sendTo(b, a, new Uint8Array([9])), 'the answer to be taken')
+    await a.seen.seen('frame')
+  },
+
+  'a distant peer that cannot be dialled is reported, once for all that was for it, and may be tried again': async run => {
+    const gone = await run('gone')
+    const addresses = gone.network.addresses()
+    await gone.network.stop()
+    const a = await run('a', [], { distant: peer => (peer === gone.network.peerId ? addresses : undefined) })
+    expectTrue(sendTo(a, gone, new Uint8Array([1])) && sendTo(a, gone, new Uint8Array([2])), 'the messages to be taken')
+    expectSame((await a.seen.seen('unreachable')).peer, gone.network.peerId, 'the peer reported')
+    expectSame(a.seen.of('unreachable').length, 1, 'the number of reports')
+    expectTrue(sendTo(a, gone, new Uint8Array([3])), 'the next message to be taken')
+    await a.seen.seen('unreachable', 2)
+  },
+
   'gossip reaches peers that are not connected to its author': async run => {
     const a = await run('a')
     const b = await run('b', [a])

@@ -12,7 +12,7 @@ import { systemRandom } from '../adapters/system-random.ts'
 import { tabStorage } from '../adapters/tab-storage.ts'
 import { workerClock } from '../adapters/worker-clock.ts'
 import { StoreError } from '../core/errors.ts'
-import { browserStorageBytesMaxDefault } from '../core/limits.ts'
+import { browserStorageBytesMaxDefault, neighboursMaxBrowser } from '../core/limits.ts'
 import type { Peer, PeerOptions } from '../store/api.ts'
 import { createPeerOn } from '../store/create-peer.ts'
 import type { Platform } from '../store/platform.ts'
@@ -31,7 +31,8 @@ export function browserPlatform(): Platform {
       durable: false,
       relay: false,
       listen: ['/p2p-circuit', '/webrtc'],
-      storageBytesMax: browserStorageBytesMaxDefault
+      storageBytesMax: browserStorageBytesMaxDefault,
+      neighboursMax: neighboursMaxBrowser
     },
     storageMayRollBack: false,
     clock,

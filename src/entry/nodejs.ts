@@ -8,6 +8,7 @@ import { ed25519Identity } from '../adapters/ed25519-identity.ts'
 import { nodejsVerifier } from '../adapters/ed25519-verifier.nodejs.ts'
 import { filesystemStorage } from '../adapters/filesystem-storage.ts'
 import { checkAddress } from '../adapters/libp2p/addresses.ts'
+import { neighboursMaxNodejs } from '../core/limits.ts'
 import { libp2pNetwork } from '../adapters/libp2p/network.ts'
 import { nodejsTransports } from '../adapters/libp2p/transports.nodejs.ts'
 import { memoryStorage } from '../adapters/memory-storage.ts'
@@ -30,7 +31,8 @@ export function nodejsPlatform(): Platform {
       durable: true,
       relay: true,
       listen: ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws'],
-      storageBytesMax: undefined
+      storageBytesMax: undefined,
+      neighboursMax: neighboursMaxNodejs
     },
     storageMayRollBack: true,
     clock,

@@ -37,6 +37,10 @@ export interface NetworkHandlers {
   refused(peer: PeerId | undefined, code: string, message: string): void
   /** A gossip message arrived. The answer decides whether it is passed on. */
   gossip(peer: PeerId, bytes: Uint8Array): 'accept' | 'ignore' | 'reject'
+  /** Addresses of a peer that is dialled only when something is sent to it; `undefined` for all others, wanted ones included. */
+  distant(peer: PeerId): readonly string[] | undefined
+  /** Such a peer could not be dialled: what was sent to it is lost. */
+  unreachable(peer: PeerId): void
   /** This peer's own addresses changed. */
   addresses(addresses: readonly string[]): void
 }
@@ -54,13 +58,16 @@ export interface Network {
   /** Says goodbye, closes connections and stops. Stopping twice is fine. */
   stop(): Promise<void>
   /**
-   * Queues one message; `encode` is called at once and writes it into the outgoing batch. Returns false when the peer is not
-   * connected or its queue is full: the message is lost, as the port allows.
+   * Queues one message; `encode` is called at once and writes it into the outgoing batch. A distant peer without a connection is dialled for it. Returns
+   * false when the peer is not connected and not distant, or its queue is full: the message is lost, as the port allows.
    */
   send(peer: PeerId, lane: Lane, encode: (out: Writer) => void): boolean
   /** Spreads `bytes` to all peers of the cluster's topic, best effort. */
   publish(bytes: Uint8Array): void
-  /** Replaces the set of peers to stay connected to; redials them for ever. */
+  /**
+   * Replaces the set of peers to stay connected to; redials them for ever. Connections to distant peers may end when they are idle, or for want of
+   * room.
+   */
   want(peers: readonly WantedPeer[]): void
   /** Connections to admitted peers. */
   connections(): readonly ConnectionInfo[]

@@ -5,6 +5,7 @@ import { StoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/member-record.ts'
 import { prng } from '../core/prng.ts'
+import { membersMax } from '../core/limits.ts'
 import type { Admission, NetworkHandlers } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { ProtocolEvent } from '../protocol/effect.ts'
@@ -173,6 +174,7 @@ function createRingPeer(
     damagedRows: state.damagedRows,
     sums: state.sums,
     keysMax,
+    neighboursMax: platform.defaults.neighboursMax ?? membersMax,
     evictAfterMs,
     tombstoneGraceMs,
     absenceRows: state.absenceRows
@@ -250,6 +252,8 @@ function handlers({ platform, configuration, ringPeer, network, driver, events, 
       options.logger.warn('a peer was refused', { peer, code, message })
       events.emit('peer:refused', { peer, code, message })
     },
+    distant: peer => (ringPeer.isDistant(peer) ? ringPeer.view.get(peer)?.addresses : undefined),
+    unreachable: peer => driver.step((now, effects) => ringPeer.unreachable(now, peer, effects)),
     gossip: (_peer, bytes) => driver.step((now, effects) => ringPeer.gossip(now, bytes, effects)) ?? 'ignore',
     addresses: addresses => {
       driver.step((now, effects) => ringPeer.setAddresses(now, addresses, effects))

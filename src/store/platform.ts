@@ -31,6 +31,8 @@ export interface PlatformDefaults {
   readonly relay: boolean
   readonly listen: readonly string[]
   readonly storageBytesMax: number | undefined
+  /** Members that a connection is kept to. @default all */
+  readonly neighboursMax?: number
 }
 
 export interface Platform {

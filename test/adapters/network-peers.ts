@@ -26,6 +26,8 @@ export const quietHandlers: NetworkHandlers = {
   disconnected: () => {},
   refused: () => {},
   gossip: () => 'accept',
+  distant: () => undefined,
+  unreachable: () => {},
   addresses: () => {}
 }
 

@@ -11,6 +11,7 @@ const ids = Array.from({ length: 40 }, (_, index) => ed25519Identity(new Uint8Ar
 const self = ids[0] as PeerId
 const others = ids.slice(1)
 const other = others[0] as PeerId
+const neighbour = others[1] as PeerId
 
 /** A supervisor whose dials succeed, fail or hang as the test says. */
 class World {
@@ -25,6 +26,7 @@ class World {
   running = 0
   mostRunning = 0
   isFull = false
+  readonly distant = new Set<PeerId>()
   outcome: (peer: PeerId | undefined) => Promise<PeerId> | PeerId = () => Promise.reject(new Error('unreachable'))
   readonly supervisor = new ConnectionSupervisor({
     self,
@@ -32,6 +34,7 @@ class World {
     fraction: () => 0.5,
     reach: peer => this.reach.get(peer) ?? 'not',
     isFull: () => this.isFull,
+    isDistant: peer => this.distant.has(peer),
     isLasting: error => error instanceof StoreError,
     dial: (peer, addresses, present, signal) => this.#dial(peer, addresses, present, signal)
   })
@@ -300,5 +303,21 @@ describe('the connection supervisor', () => {
     world.supervisor.start()
     await settled()
     expect(world.dials).toHaveLength(count + 1)
+  })
+
+  test('dials no entrance that is a distant member while others are connected', async () => {
+    const world = new World()
+    world.outcome = peer => world.connect(peer ?? other, 'direct')
+    world.distant.add(other)
+    world.supervisor.start()
+    world.want(neighbour)
+    await world.clock.advance(1)
+    world.supervisor.join([`/ip4/127.0.0.1/tcp/1/p2p/${other}`])
+    await world.clock.advance(60_000)
+    expect(world.dials.map(({ peer }) => peer)).toEqual([neighbour])
+    world.outcome = () => Promise.reject(new Error('unreachable'))
+    world.disconnect(neighbour)
+    await world.clock.advance(60_000)
+    expect(world.dials.map(({ peer }) => peer)).toContain(other)
   })
 })

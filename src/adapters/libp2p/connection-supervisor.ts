@@ -22,6 +22,8 @@ export interface SupervisorOptions {
   /** A fraction in 0..1, for jitter. */
   fraction(): number
   reach(peer: PeerId): Reach
+  /** True for a member that no connection is kept to. */
+  isDistant(peer: PeerId): boolean
   /** True when no further connection may be opened. */
   isFull(): boolean
   /** Tries to reach a target in a better way than `present`, until it is connected and admitted; resolves with who answered, rejects with the last reason. */
@@ -217,7 +219,12 @@ export class ConnectionSupervisor {
   }
 
   #needsDial(target: Target): boolean {
-    return target.attempt === undefined && target.addresses.length > 0 && this.#canImprove(target)
+    return target.attempt === undefined && target.addresses.length > 0 && this.#canImprove(target) && !this.#isSpare(target)
+  }
+
+  /** An entrance to a large cluster is not dialled again while others are connected: with a thousand members all would crowd there. */
+  #isSpare({ peer, isWanted }: Target): boolean {
+    return !isWanted && peer !== undefined && this.#connectedAtMs.size > 0 && this.#options.isDistant(peer)
   }
 
   /** A relayed connection may always turn into WebRTC; WebRTC into a stream only where there is an address for one. */

@@ -22,6 +22,7 @@ import { ed25519Identity } from '../ed25519-identity.ts'
 import { isPrivateText, parseAddress } from './addresses.ts'
 import { ConnectionSupervisor } from './connection-supervisor.ts'
 import { Dialler, isLasting } from './dialler.ts'
+import { DistantPeers } from './distant-peers.ts'
 import { laneProtocols } from './frame.ts'
 import { gossipTopic, joinGossip } from './gossip.ts'
 import { sessionBytes, type Hello, type Refusal } from './hello.ts'
@@ -81,6 +82,8 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   readonly #table: SessionTable
   readonly #supervisor: ConnectionSupervisor
   readonly #relays: RelayReservations
+  readonly #dialler: Dialler
+  readonly #distant: DistantPeers
   #host: Host | undefined
   #handlers: NetworkHandlers | undefined
   #stopping: Promise<void> | undefined
@@ -101,7 +104,9 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
       connected: peer => this.#connected(peer),
       disconnected: peer => this.#disconnected(peer)
     })
+    this.#dialler = this.#createDialler()
     this.#supervisor = this.#createSupervisor()
+    this.#distant = this.#createDistant()
     this.#relays = this.#createRelays()
     this.join(options.join)
   }
@@ -136,7 +141,11 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   }
 
   send(peer: PeerId, lane: LaneName, encode: (out: Writer) => void): boolean {
-    return this.#table.send(peer, lane, encode)
+    if (this.#table.current(peer) !== undefined) {
+      this.#distant.used(peer)
+      return this.#table.send(peer, lane, encode)
+    }
+    return !this.#isCut && this.#stopping === undefined && this.#distant.send(peer, lane, encode)
   }
 
   publish(bytes: Uint8Array): void {
@@ -234,7 +243,10 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
       hello: () => this.#hello(),
       judge: (session, hello) => this.#judge(session, hello),
       opened: session => this.#table.opened(session),
-      frame: (session, lane, frame) => this.#handlers?.frame(session.peer, lane, frame),
+      frame: (session, lane, frame) => {
+        this.#distant.used(session.peer)
+        this.#handlers?.frame(session.peer, lane, frame)
+      },
       refused: (session, refusal) => this.#refused(session.peer, refusal),
       faulty: (session, error) => this.#faulty(session.peer, error),
       closed: session => {
@@ -256,6 +268,7 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   #connected(peer: PeerId): void {
     this.#supervisor.connected(peer)
     this.#handlers?.connected(peer)
+    this.#distant.connected(peer)
   }
 
   #disconnected(peer: PeerId): void {
@@ -301,22 +314,39 @@ class Libp2pPeerNetwork implements Libp2pNetwork {
   #beat(): void {
     this.#cancelBeat = this.#options.clock.schedule(beatMs, () => {
       for (const session of this.#table.all()) session.beat()
+      this.#distant.letGo(this.#connections)
       this.#relays.review()
       this.#updateAddresses()
       this.#beat()
     })
   }
 
+  get #connections(): number {
+    return this.#host?.libp2p.getConnections().length ?? 0
+  }
+
   #createSupervisor(): ConnectionSupervisor {
-    const dialler = this.#createDialler()
     return new ConnectionSupervisor({
       self: this.peerId,
       clock: this.#options.clock,
       fraction: () => this.#jitter.fraction(),
       reach: peer => this.#reach(peer),
-      isFull: () => (this.#host?.libp2p.getConnections().length ?? 0) >= this.#connectionsMax,
-      dial: (peer, addresses, present, signal) => dialler.dial(peer, addresses, present, signal),
+      isFull: () => this.#connections >= this.#connectionsMax,
+      isDistant: peer => this.#handlers?.distant(peer) !== undefined,
+      dial: (peer, addresses, present, signal) => this.#dialler.dial(peer, addresses, present, signal),
       isLasting
+    })
+  }
+
+  #createDistant(): DistantPeers {
+    return new DistantPeers({
+      clock: this.#options.clock,
+      table: this.#table,
+      dialler: this.#dialler,
+      connectionsMax: this.#connectionsMax,
+      addresses: peer => this.#handlers?.distant(peer),
+      isRelay: peer => this.#host?.isReserved(peer) === true,
+      unreachable: peer => this.#handlers?.unreachable(peer)
     })
   }
 
