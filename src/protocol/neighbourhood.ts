@@ -30,6 +30,8 @@ export class Neighbourhood {
   #view: MembershipView
   #ring: Ring
   #neighbours: ReadonlySet<PeerId>
+  /** False until the neighbours that the storage knew of were asked for. */
+  #isWanted = false
   #concerned: { readonly ring: Ring; readonly peers: readonly PeerId[] } | undefined
 
   constructor(options: NeighbourhoodOptions, detector: FailureDetector) {
@@ -64,7 +66,7 @@ export class Neighbourhood {
     if (ringMembers(view) !== ringMembers(before.view)) this.#ring = this.#ringOf(ringMembers(view), this.#options)
     const isOtherRing = this.#ring.digest !== before.ring.digest
     if (isOtherRing || view.present !== before.view.present) this.#meet(effects)
-    else if (peers.some(peer => this.#neighbours.has(peer))) this.#want(effects)
+    else if (!this.#isWanted || peers.some(peer => this.#neighbours.has(peer))) this.#want(effects)
     return isOtherRing
   }
 
@@ -90,7 +92,8 @@ export class Neighbourhood {
     const [withSelf, without] = isIn ? [this.#ring, changed] : [changed, this.#ring]
     const found = new Set(byPartitionsShared(withSelf, this.#self))
     for (const partition of withSelf.partitionsOf(this.#self)) for (const owner of without.owners(partition)) found.add(owner)
-    return [...found]
+    // One that owns nothing has only to be known.
+    return found.size > 0 ? [...found] : keepers(this.#view, this.#self).filter(peer => this.#neighbours.has(peer))
   }
 
   #meet(effects: Effect[]): void {
@@ -107,6 +110,7 @@ export class Neighbourhood {
 
   #want(effects: Effect[]): void {
     const peers = [...this.#neighbours].map(peer => ({ peer, addresses: this.#view.get(peer)?.addresses ?? [] }))
+    this.#isWanted = true
     effects.push({ kind: 'want', peers })
   }
 }

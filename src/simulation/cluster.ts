@@ -240,7 +240,9 @@ export class Cluster {
     const digest = active[0]?.view.digest
     return (
       active.every(peer => peer.view.digest === digest && peer.status === 'up' && !peer.isMoving && peer.hints().length === 0) &&
-      active.every(a => active.every(b => a === b || (this.network.isConnected(a.self, b.self) && a.isReachable(b.self))))
+      active.every(a =>
+        active.every(b => a === b || a.isDistant(b.self) || (this.network.isConnected(a.self, b.self) && a.isReachable(b.self)))
+      )
     )
   }
 
