@@ -74,9 +74,12 @@ export class ConductChecks {
     // What has not found its owners yet is still being offered to the others.
     if (this.#cluster.peer(from).ringPeer?.isMoving === true) return
     const owed = new Set(this.#hints(from).map(({ key }) => toMapKey(key)))
-    for (const key of this.#copies(from))
-      if (!this.#ownersSeenBy(from, key).includes(from) && !owed.has(toMapKey(key)))
+    for (const key of this.#copies(from)) {
+      const owners = this.#ownersSeenBy(from, key)
+      // While a ring has no members there is nobody to give a copy to.
+      if (owners.length > 0 && !owners.includes(from) && !owed.has(toMapKey(key)))
         this.#found(`${from} tells ${to} that it has everything, and holds a key that it neither owns nor has hints for`)
+    }
   }
 
   /** A peer is gone for good: what it still holds for others goes with it. */

@@ -3,6 +3,8 @@
  * copy has modules of its own, and since a planted bug may run for ever or use up the memory.
  *
  *   node hunt.ts FOLDER FIRST_SEED LAST_SEED
+ *
+ * The seeds mean the same runs as in `test/simulation/run.ts`.
  */
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -13,7 +15,10 @@ export interface HuntMessage {
   readonly problems: readonly string[]
 }
 
-type Simulate = (options: { readonly seed: number }) => { readonly problems: readonly string[] }
+/** Calls of clients in a run. */
+const operations = 300
+
+type Simulate = (options: { readonly seed: number; readonly operations: number }) => { readonly problems: readonly string[] }
 
 const [folder = '', first = '1', last = '1'] = process.argv.slice(2)
 const { simulate } = (await import(pathToFileURL(join(folder, 'src', 'simulation', 'simulate.ts')).href)) as { simulate: Simulate }
@@ -28,7 +33,7 @@ process.disconnect()
 
 function problemsOf(seed: number): readonly string[] {
   try {
-    return simulate({ seed }).problems
+    return simulate({ seed, operations }).problems
   } catch (error) {
     return [`the run broke: ${error instanceof Error ? error.message : String(error)}`]
   }
