@@ -37,16 +37,3 @@ describe('a cluster in which nobody is connected to everybody', () => {
     }
   })
 })
-
-describe('a peer that starts again', () => {
-  test('asks for the peers that its storage knows of, though nothing about them is new', () => {
-    const cluster = new Cluster({ peers: 5 })
-    // Not the first two, by which all join.
-    const [, , , dee, eve] = cluster.peers as [PeerId, PeerId, PeerId, PeerId, PeerId]
-    cluster.crash(dee)
-    cluster.crash(eve)
-    cluster.start(dee)
-    cluster.start(eve)
-    expect(cluster.settle()).toBe(true)
-  })
-})

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
+import type { MemberRecord } from '../../src/core/member-record.ts'
+import { emptyView, mergeMember, type MembershipView } from '../../src/core/membership-view.ts'
+import type { Effect } from '../../src/protocol/effect.ts'
+import { FailureDetector } from '../../src/protocol/failure-detector.ts'
+import { Neighbourhood } from '../../src/protocol/neighbourhood.ts'
+import { Tokens } from '../../src/protocol/tokens.ts'
+
+const configuration = { cluster: 'shop', partitions: 64, replicas: 3 }
+const name = (index: number): PeerId => `peer${String(index + 1111).replaceAll('0', 'z')}` as PeerId
+const self = name(0)
+
+function record(peerId: PeerId, sequence = 1): MemberRecord {
+  const said = { incarnation: 1, status: 'up', weight: 1, durable: true, zone: undefined, addresses: [] } as const
+  return { ...said, peerId, sequence, issuer: peerId, replica: '00000000000000aa' as ReplicaId, signature: Uint8Array.of(1) }
+}
+
+function viewOf(count: number): MembershipView {
+  return Array.from({ length: count }, (_, index) => record(name(index))).reduce((view, each) => mergeMember(view, each).view, emptyView)
+}
+
+function neighbourhood(view: MembershipView, neighboursMax: number): Neighbourhood {
+  return new Neighbourhood({ signer: { peerId: self }, configuration, view, neighboursMax }, new FailureDetector(new Tokens(0), () => {}))
+}
+
+/** The peers that are wanted after the record of `peer` changed. */
+function wantedAfter(news: Neighbourhood, view: MembershipView, peer: PeerId): readonly PeerId[] | undefined {
+  const effects: Effect[] = []
+  news.update(mergeMember(view, record(peer, 2)).view, [peer], effects)
+  const want = effects.find(effect => effect.kind === 'want')
+  return want?.peers.map(wanted => wanted.peer)
+}
+
+describe('the neighbours of a peer', () => {
+  test('are all others while they are few, and are asked for as soon as it starts, though its storage knew of them', () => {
+    const view = viewOf(9)
+    expect(wantedAfter(neighbourhood(view, 8), view, self)?.toSorted()).toEqual(
+      Array.from({ length: 8 }, (_, index) => name(index + 1)).toSorted()
+    )
+  })
+
+  test('are bounded where members are many; the others are distant', () => {
+    const view = viewOf(200)
+    const news = neighbourhood(view, 20)
+    const wanted = wantedAfter(news, view, self) ?? []
+    expect(wanted).toHaveLength(20)
+    const others = view.present.filter(peer => peer !== self)
+    expect(others.filter(peer => news.has(peer)).toSorted()).toEqual(wanted.toSorted())
+    expect(others.every(peer => news.has(peer) !== news.isDistant(peer))).toBe(true)
+    expect(news.isDistant(self)).toBe(false)
+  })
+
+  test('are not asked for again when something is new about a distant peer', () => {
+    const view = viewOf(200)
+    const news = neighbourhood(view, 20)
+    wantedAfter(news, view, self)
+    const distant = view.present.find(peer => news.isDistant(peer)) as PeerId
+    const near = view.present.find(peer => news.has(peer)) as PeerId
+    expect(wantedAfter(news, view, distant)).toBeUndefined()
+    expect(wantedAfter(news, view, near)).toHaveLength(20)
+  })
+})
