@@ -7,7 +7,7 @@ import { FailureDetector } from '../../src/protocol/failure-detector.ts'
 import { Neighbourhood } from '../../src/protocol/neighbourhood.ts'
 import { Tokens } from '../../src/protocol/tokens.ts'
 
-const configuration = { cluster: 'shop', partitions: 64, replicas: 3 }
+const configuration = { cluster: 'shop', partitions: 1024, replicas: 3 }
 const name = (index: number): PeerId => `peer${String(index + 1111).replaceAll('0', 'z')}` as PeerId
 const self = name(0)
 
