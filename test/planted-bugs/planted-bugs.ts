@@ -537,13 +537,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'filter(([, { open }]) => open.size >= 0)'
   },
   {
-    name: 'reaped-though-changed',
-    breaks: 'an owner forgets another delete than the one that all owners hold',
-    file: 'protocol/tombstone-reaper.ts',
-    find: 'return recordHash(row.record) === hash && !this.#parts.hints.holds(key)',
-    replace: "return hash !== '' && !this.#parts.hints.holds(key)"
-  },
-  {
     name: 'reaped-and-not-remembered',
     breaks: 'what was forgotten is taken back from the next owner, which is about to forget it',
     file: 'protocol/tombstone-reaper.ts',
