@@ -1,8 +1,9 @@
 /**
  * What a peer says about itself to the whole cluster, signed by its own key: self-certifying, so that it may travel through anybody.
  *
- * The newest record of a peer wins: highest incarnation, then highest sequence. A peer raises the incarnation when it
- * starts with a new storage or comes back after it was declared gone, and the sequence whenever it changes anything. Nobody can speak for
+ * The newest record of a peer wins: highest incarnation, then highest sequence. A peer raises the incarnation when it was declared gone, or finds that it
+ * has forgotten what it said, and the sequence whenever it starts or changes anything: so one that starts without knowing that it was declared gone
+ * is not heard before it has heard of that. Nobody can speak for
  * another, with one exception: any peer may publish that another is *evicted*. Such a record ends that peer's incarnation (it has the
  * highest sequence there is), and the peer refutes it with its next incarnation.
  *
@@ -64,6 +65,9 @@ const ADDRESS = /^\/[\x21-\x7e]+$/
 
 /** Sequence of every eviction, above all that the peer itself can say in the same incarnation. */
 export const evictedSequence: number = Number.MAX_SAFE_INTEGER
+/** Sequences of one run of a peer, from start to end: the next run begins at a multiple of it, past all that the last one said. */
+const sequencesPerRun = 0x10_0000
+
 /** Longest signature in bytes. */
 export const signatureBytesMax = 512
 
@@ -85,6 +89,19 @@ export function signMember(member: Omit<UnsignedMember, 'issuer'>, cluster: stri
   const unsigned = { ...member, issuer: identity.peerId }
   checkFields(unsigned)
   return { ...unsigned, signature: identity.sign(memberSigningBytes(unsigned, cluster)) }
+}
+
+/** The version that a run begins with which follows the one that said `last`; the first of all for a peer that has said nothing. */
+export function nextRun(last: UnsignedMember | undefined): Pick<UnsignedMember, 'incarnation' | 'sequence'> {
+  if (last === undefined) return { incarnation: 1, sequence: 0 }
+  const { incarnation, sequence } = last
+  if (sequence === evictedSequence) return { incarnation: incarnation + 1, sequence: 0 }
+  return { incarnation, sequence: (Math.floor(sequence / sequencesPerRun) + 1) * sequencesPerRun }
+}
+
+/** Names the run of a peer that said this: all that it says until its end has the same name, and nothing else has. */
+export function runOf({ incarnation, sequence }: Pick<UnsignedMember, 'incarnation' | 'sequence'>): string {
+  return `${incarnation}.${Math.floor(sequence / sequencesPerRun)}`
 }
 
 /** What to sign in order to evict the peer of `member`: ends the incarnation that the record speaks of. */

@@ -41,7 +41,9 @@ export const replicaIdKey: Uint8Array = metaKey('replica')
 
 /** What this peer says of itself when it starts. */
 export interface OwnMember {
+  /** Version of the first that it says; see `nextRun`. */
   readonly incarnation: number
+  readonly sequence: number
   readonly status: MemberStatus
   readonly weight: number
   readonly durable: boolean
@@ -77,7 +79,7 @@ export class Membership {
   readonly #parts: MembershipParts
   #view: MembershipView
   #own: OwnMember
-  #sequence = 0
+  #sequence: number
   #addresses: readonly string[] = []
   #exchangeAtMs = Number.POSITIVE_INFINITY
   #heartbeatAtMs = Number.POSITIVE_INFINITY
@@ -95,6 +97,7 @@ export class Membership {
     this.#parts = parts
     this.#view = parts.view
     this.#own = parts.own
+    this.#sequence = parts.own.sequence
     this.#keeper = new MemberKeeper(parts.tokens)
   }
 
@@ -289,11 +292,15 @@ export class Membership {
     )
   }
 
-  /** Somebody knows a newer record of this peer than it made itself: an eviction, or its own words from a life that it has forgotten. */
+  /**
+   * Somebody knows a newer record of this peer than it made itself: an eviction, or its own words from a life that it has forgotten. One that was evicted
+   * is no owner any more, and has missed what its partitions' owners took: it joins again.
+   */
   #refute(now: Instant, record: MemberRecord, effects: Effect[]): void {
     const forgotten = record.issuer === this.#parts.signer.peerId
     const replica = forgotten ? this.#freshReplica() : this.#own.replica
-    this.#own = { ...this.#own, incarnation: record.incarnation + 1, replica }
+    const status = this.#own.status === 'up' && !forgotten ? 'joining' : this.#own.status
+    this.#own = { ...this.#own, incarnation: record.incarnation + 1, replica, status }
     this.#sequence = 0
     if (forgotten) this.#parts.rolledBack(replica, effects)
     this.#publish(now, effects)

@@ -15,6 +15,7 @@ import { Reader, Writer } from '../core/codec.ts'
 import { isStoreError } from '../core/errors.ts'
 import { identifierBytes, type ReplicaId } from '../core/identifiers.ts'
 import { mintingIdMsMax } from '../core/limits.ts'
+import { runOf, type MemberRecord } from '../core/member-record.ts'
 import type { BatchOperation } from './effect.ts'
 import type { RingPeer } from './ring-peer.ts'
 import { metaKey } from './storage-layout.ts'
@@ -25,10 +26,13 @@ export const mintingIdKey: Uint8Array = metaKey('minting-id')
 /** The id that was left is taken up once. */
 export const takeMintingId: BatchOperation = { type: 'delete', key: mintingIdKey }
 
+/** Longest name of a run. */
+const runBytesMax = 64
+
 interface LeftMintingId {
   readonly id: ReplicaId
-  /** The run that left it. */
-  readonly incarnation: number
+  /** Name of the run that left it; see `runOf`. */
+  readonly run: string
   readonly wallMs: number
 }
 
@@ -36,15 +40,20 @@ interface LeftMintingId {
 export function leaveMintingId({ mintingId, member }: Pick<RingPeer, 'mintingId' | 'member'>, wallMs: number): BatchOperation {
   const out = new Writer(64)
   out.hex(1, mintingId)
-  out.uint(2, member?.incarnation ?? 0)
+  out.string(2, member === undefined ? '' : runOf(member))
   out.uint(3, wallMs)
   return { type: 'put', key: mintingIdKey, value: out.finish() }
 }
 
-/** The id for a run that follows the one with `incarnation` (if any): the id that it left, or else `fresh`. */
-export function mintingIdOf(row: Uint8Array | undefined, incarnation: number | undefined, wallMs: number, fresh: ReplicaId): ReplicaId {
+/** The id for a run that follows the one that said `last` of itself (if any): the id that it left, or else `fresh`. */
+export function mintingIdOf(
+  row: Uint8Array | undefined,
+  last: Pick<MemberRecord, 'incarnation' | 'sequence'> | undefined,
+  wallMs: number,
+  fresh: ReplicaId
+): ReplicaId {
   const left = row === undefined ? undefined : decode(row)
-  if (left === undefined || left.incarnation !== incarnation) return fresh
+  if (left === undefined || last === undefined || left.run !== runOf(last)) return fresh
   const ageMs = wallMs - left.wallMs
   return ageMs >= 0 && ageMs <= mintingIdMsMax ? left.id : fresh
 }
@@ -53,15 +62,15 @@ function decode(row: Uint8Array): LeftMintingId | undefined {
   try {
     const reader = new Reader(row)
     let id = ''
-    let incarnation = 0
+    let run = ''
     let wallMs = 0
     for (let field = reader.field(); field !== 0; field = reader.field()) {
       if (field === 1) id = reader.hex(identifierBytes.replica)
-      else if (field === 2) incarnation = reader.uint()
+      else if (field === 2) run = reader.string(runBytesMax)
       else if (field === 3) wallMs = reader.uint()
       else reader.unknown(field)
     }
-    return id === '' ? undefined : { id: id as ReplicaId, incarnation, wallMs }
+    return id === '' ? undefined : { id: id as ReplicaId, run, wallMs }
   } catch (error) {
     if (!isStoreError(error)) throw error
     return undefined

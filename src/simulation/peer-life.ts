@@ -1,7 +1,7 @@
 /** One run of a simulated peer: what it is made of, and how the protocol is started on what the storage holds. */
 import { toHex } from '../core/bytes.ts'
 import type { PeerId, ReplicaId, RequestId } from '../core/identifiers.ts'
-import type { MemberRecord } from '../core/member-record.ts'
+import { nextRun, type MemberRecord } from '../core/member-record.ts'
 import { prng, type Prng } from '../core/prng.ts'
 import type { Effect, GetOutcome, ProtocolEvent, PutOutcome } from '../protocol/effect.ts'
 import type { ClusterConfiguration } from '../protocol/hello.ts'
@@ -86,14 +86,14 @@ export function createRingPeer(
 ): RingPeer {
   const { peer, configuration, profile, evictAfterMs, tombstoneGraceMs, neighboursMax, shared } = parts
   const { weight = 1, durable = true, zone, keysMax, mayRollBack = false } = profile
-  const status = state.isNew && hasEntrance ? 'joining' : 'up'
+  const status = state.own?.status !== 'up' && hasEntrance ? 'joining' : 'up'
   const fresh = toHex(Uint8Array.from({ length: 8 }, () => random.below(256))) as ReplicaId
   return new RingPeer({
     configuration,
     signer: simulatedSigner(peer),
     random: prng(random.uint32()),
-    own: { incarnation: (state.lastIncarnation ?? 0) + 1, status, weight, durable, zone, replica: state.replica },
-    mintingId: mayRollBack ? mintingIdOf(state.mintingId, state.lastIncarnation, wallMs, fresh) : state.replica,
+    own: { ...nextRun(state.own), status, weight, durable, zone, replica: state.replica },
+    mintingId: mayRollBack ? mintingIdOf(state.mintingId, state.own, wallMs, fresh) : state.replica,
     view: state.view,
     evictAfterMs,
     tombstoneGraceMs,

@@ -17,6 +17,7 @@ import { decodeNumber, decodeRow, encodeNumber, epochLeaseKey, prefixes } from '
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
 import { mintingIdKey } from '../protocol/minting-id.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
+import type { MemberRecord } from '../core/member-record.ts'
 import type { SimulatedStorage } from './simulated-storage.ts'
 
 export interface StoredState {
@@ -30,12 +31,10 @@ export interface StoredState {
   readonly damagedRows: readonly Uint8Array[]
   readonly sums: StoredSums
   readonly rows: number
-  /** Of the run before; `undefined` when there was none. */
-  readonly lastIncarnation: number | undefined
+  /** What this peer said of itself at the end of the run before; `undefined` when there was none. */
+  readonly own: MemberRecord | undefined
   /** What that run left for this one. */
   readonly mintingId: Uint8Array | undefined
-  /** True when this storage has never been a full member. */
-  readonly isNew: boolean
 }
 
 /** Loads the state of `peer`; a new storage gets a replica id, durably. */
@@ -56,8 +55,7 @@ export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random:
       damaged: storage.damagedKeys(prefixes.sum)
     },
     rows: storage.rows(prefixes.row).length,
-    lastIncarnation: own?.incarnation,
-    isNew: own === undefined || own.status === 'joining'
+    own
   }
 }
 

@@ -3,7 +3,8 @@ import { toHex, toMapKey } from '../core/bytes.ts'
 import { contextSeal } from '../core/context-token.ts'
 import { StoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
-import type { MemberRecord } from '../core/member-record.ts'
+import { nextRun, type MemberRecord } from '../core/member-record.ts'
+import { isGone } from '../core/membership-view.ts'
 import { prng } from '../core/prng.ts'
 import { membersMax } from '../core/limits.ts'
 import type { Admission, NetworkHandlers } from '../ports/network.ts'
@@ -23,7 +24,7 @@ import { PeerEventEmitter } from './peer-events.ts'
 import { memberOf, ringInfo } from './peer-view.ts'
 import type { JoiningNetwork, Platform } from './platform.ts'
 import { SpaceReclaimer } from './space-reclaimer.ts'
-import { loadStorageState, nextIncarnation, type StorageState } from './storage-state.ts'
+import { loadStorageState, type StorageState } from './storage-state.ts'
 
 /** Longest wait of a start for the count of keys. */
 const indexPatienceMs = 1000
@@ -151,16 +152,19 @@ function createRingPeer(
   const identity = platform.identity(state.seed)
   const { weight, durable, zone, keysMax, evictAfterMs, tombstoneGraceMs } = options
   const own = state.view.get(identity.peerId)
-  // One that ended while it was joining has not got its keys yet.
-  const isNew = own === undefined || own.status === 'joining'
+  // One that was not up when it ended, or is new, has not got its keys: others may have, whom it knows or is told of.
+  const othersAreThere = state.view
+    .all()
+    .some(({ peerId, status, weight: share }) => peerId !== identity.peerId && share > 0 && !isGone(status))
+  const mustJoin = own?.status !== 'up' && (options.join.length > 0 || othersAreThere)
   return new RingPeer({
     configuration,
     signer: identity,
     verifier: platform.verifier,
     random: prng(toHex(platform.random.bytes(16))),
     own: {
-      incarnation: nextIncarnation(state.view, identity.peerId),
-      status: isNew && options.join.length > 0 ? 'joining' : 'up',
+      ...nextRun(own),
+      status: mustJoin ? 'joining' : 'up',
       weight,
       durable,
       zone,
@@ -184,7 +188,7 @@ function createRingPeer(
 /** The replica id that this run numbers its writes under. */
 function mintingId(platform: Platform, state: StorageState, own: MemberRecord | undefined): ReplicaId {
   if (!platform.storageMayRollBack) return state.replica
-  return mintingIdOf(state.mintingId, own?.incarnation, platform.clock.wallMs(), toHex(platform.random.bytes(8)) as ReplicaId)
+  return mintingIdOf(state.mintingId, own, platform.clock.wallMs(), toHex(platform.random.bytes(8)) as ReplicaId)
 }
 
 /** Resolves when this peer has met a member, or after `patienceMs`. */

@@ -5,7 +5,7 @@
 import { toHex } from '../core/bytes.ts'
 import { decodeUtf8 } from '../core/codec.ts'
 import { isStoreError, StoreError } from '../core/errors.ts'
-import type { PeerId, ReplicaId } from '../core/identifiers.ts'
+import type { ReplicaId } from '../core/identifiers.ts'
 import { decodeMember } from '../core/member-record.ts'
 import { mendsMax } from '../core/limits.ts'
 import { emptyView, type MembershipView } from '../core/membership-view.ts'
@@ -198,10 +198,4 @@ async function collect(rows: AsyncIterable<StorageRow>): Promise<readonly Storag
 
 function textOf(bytes: Uint8Array): string {
   return decodeUtf8(bytes) ?? ''
-}
-
-/** First incarnation of this start: past the one that the storage remembers. */
-export function nextIncarnation(view: MembershipView, peer: PeerId): number {
-  const own = view.get(peer)
-  return own === undefined ? 1 : own.incarnation + 1
 }

@@ -13,8 +13,10 @@ import {
   evictionOf,
   memberContentHash,
   memberSigningBytes,
+  nextRun,
   publishableAddresses,
   readMember,
+  runOf,
   signMember,
   writeMember
 } from '../../src/core/member-record.ts'
@@ -138,6 +140,32 @@ describe('a member record', () => {
     const member = { ...unsigned, issuer: alice.peerId, ...change }
     expect(check(signedByCheat(member, alice))).toBe('ERR_MEMBER_RECORD_INVALID')
     expect(codeOf(() => signMember(member, cluster, { peerId: member.issuer, sign: alice.sign }))).toBe('ERR_MEMBER_RECORD_INVALID')
+  })
+})
+
+describe('the runs of a peer', () => {
+  test('follow each other: the next says newer things than the last, in the same incarnation, and has another name', () => {
+    let last: UnsignedMember | undefined
+    const names = new Set<string>()
+    for (let run = 0; run < 5; run++) {
+      const first = { ...unsigned, issuer: alice.peerId, ...nextRun(last) }
+      const later = { ...first, sequence: first.sequence + 1000 }
+      if (last !== undefined) expect(first.sequence).toBeGreaterThan(last.sequence)
+      expect(runOf(later)).toBe(runOf(first))
+      names.add(runOf(first))
+      last = later
+    }
+    expect(names.size).toBe(5)
+    expect(last?.incarnation).toBe(1)
+  })
+
+  test('do not outrank an eviction that the peer has not heard of, and begin the next incarnation after one that it has', () => {
+    const eviction = signMember(evictionOf(record), cluster, bob)
+    const unaware = signMember({ ...unsigned, ...nextRun(record) }, cluster, alice)
+    const aware = signMember({ ...unsigned, ...nextRun(eviction) }, cluster, alice)
+    expect(compareMembers(unaware, record)).toBeGreaterThan(0)
+    expect(compareMembers(unaware, eviction)).toBeLessThan(0)
+    expect(compareMembers(aware, eviction)).toBeGreaterThan(0)
   })
 })
 

@@ -123,3 +123,40 @@ describe('a durable peer that came back with an empty disk under a new identity'
     expect(hintsLeft(cluster)).toBe(0)
   })
 })
+
+describe('a peer that was out of the ring and comes back on its own disk', () => {
+  const missing = (cluster: Cluster): readonly string[] =>
+    keys.filter(key => cluster.get(ada, key, { quorum: 1 }).values.join() !== `new ${key}`)
+
+  test.each<[how: string, goes: (cluster: Cluster) => void]>([
+    [
+      'it had left',
+      cluster => {
+        cluster.peer(dee).leave()
+        cluster.runUntil(() => cluster.departed.has(dee))
+      }
+    ],
+    [
+      'it had been evicted',
+      cluster => {
+        cluster.crash(dee)
+        cluster.run(5000)
+        cluster.peer(ada).evict(dee)
+      }
+    ]
+  ])('because %s: no read misses anything that it has not got back yet', (_how, goes) => {
+    const cluster = clusterOf(4, { replicas: 2 })
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 2 })
+    cluster.run(2000)
+    goes(cluster)
+    cluster.settle()
+    cluster.run(5000)
+    for (const key of keys) cluster.put(ben, key, `new ${key}`, { context: cluster.get(ben, key).context, quorum: 2 })
+    cluster.restart(dee)
+    expect(cluster.runUntil(() => cluster.peer(ada).ringPeer?.ring().members.length === 4)).toBe(true)
+    expect(missing(cluster)).toEqual([])
+    expect(cluster.settle()).toBe(true)
+    expect(statusAt(cluster, ada, dee)).toBe('up')
+    expect(missing(cluster)).toEqual([])
+  })
+})

@@ -11,16 +11,18 @@ function replicaId(cluster: Cluster, peer: PeerId): string | undefined {
 }
 
 describe('a peer that restarts', () => {
-  test('has its data, its replica id and its place in the ring again, in a later incarnation', () => {
+  test('has its data, its replica id and its place in the ring again, and says so in a later record', () => {
     const cluster = clusterOf(3)
     cluster.put(ada, 'k', 'v', { quorum: 3 })
     const before = { replica: replicaId(cluster, ben), ring: cluster.peer(ben).ringPeer?.ring().digest }
-    const incarnation = cluster.peer(ben).ringPeer?.member?.incarnation ?? 0
+    const said = cluster.peer(ben).ringPeer?.member
     cluster.restart(ben)
     cluster.settle()
     expect(replicaId(cluster, ben)).toBe(before.replica)
     expect(cluster.peer(ben).ringPeer?.ring().digest).toBe(before.ring)
-    expect(cluster.peer(ben).ringPeer?.member?.incarnation).toBeGreaterThan(incarnation)
+    const now = cluster.peer(ben).ringPeer?.member
+    expect(now?.incarnation).toBe(said?.incarnation)
+    expect(now?.sequence).toBeGreaterThan(said?.sequence ?? 0)
     expect(cluster.copyValues(ben, 'k')).toEqual(['v'])
   })
 
