@@ -104,6 +104,15 @@ export function runOf({ incarnation, sequence }: Pick<UnsignedMember, 'incarnati
   return `${incarnation}.${Math.floor(sequence / sequencesPerRun)}`
 }
 
+/**
+ * True for a client that passes by: it stores nothing, is not meant to stay, and this is the first run of its storage. So nothing else was ever said
+ * of this peer, and nothing depends on it: nobody keeps it in a view, and no record of it has to be forgotten.
+ */
+export function isPassing(member: UnsignedMember): boolean {
+  const { weight, durable, status, incarnation, sequence } = member
+  return weight === 0 && !durable && status !== 'evicted' && incarnation <= 1 && sequence < sequencesPerRun
+}
+
 /** What to sign in order to evict the peer of `member`: ends the incarnation that the record speaks of. */
 export function evictionOf(member: MemberRecord): Omit<UnsignedMember, 'issuer'> {
   const { peerId, incarnation, replica } = member

@@ -13,7 +13,7 @@ import { sha256 } from './hash.ts'
 import type { PeerId, ReplicaId } from './identifiers.ts'
 import { membersMax } from './limits.ts'
 import type { MemberRecord, MemberStatus } from './member-record.ts'
-import { compareMembers, memberContentHash } from './member-record.ts'
+import { compareMembers, isPassing, memberContentHash } from './member-record.ts'
 import type { RingMember } from './ring-options.ts'
 
 /**
@@ -59,9 +59,9 @@ export class MembershipView {
     return this.#replicas.get(replica)
   }
 
-  /** Name of the view: 64 bits as 16 hexadecimal digits, equal where all records say the same. */
+  /** Name of the view: 64 bits as 16 hexadecimal digits, equal where all records say the same. That of a client that passes by is left out. */
   get digest(): string {
-    this.#digest ??= digestOf(this.#sorted)
+    this.#digest ??= digestOf(this.#sorted.filter(record => !isPassing(record)))
     return this.#digest
   }
 
@@ -88,6 +88,11 @@ export class MembershipView {
     if (isSameInRing(before, record)) view.#ringMembers = this.#ringMembers
     if ((before === undefined || isGone(before.status)) === isGone(record.status)) view.#present = this.#present
     return view
+  }
+
+  /** The view of somebody who has never heard of `peer`. */
+  without(peer: PeerId): MembershipView {
+    return new MembershipView(this.#sorted.filter(({ peerId }) => peerId !== peer))
   }
 
   /** Where the record of a newcomer goes. */

@@ -14,6 +14,7 @@ import {
   decodeMember,
   encodeMember,
   evictionOf,
+  isPassing,
   publishableAddresses,
   signMember,
   type MemberRecord,
@@ -105,6 +106,12 @@ export class Membership {
     return this.#view
   }
 
+  /** What views are compared by. A client that passes by knows itself, and nobody else has to. */
+  get #shared(): MembershipView {
+    const { record } = this
+    return record !== undefined && isPassing(record) ? this.#view.without(record.peerId) : this.#view
+  }
+
   get status(): MemberStatus {
     return this.#own.status
   }
@@ -153,7 +160,7 @@ export class Membership {
   /** A connection was admitted: its hello carried `record`; then views are compared at once. */
   connected(now: Instant, peer: PeerId, record: MemberRecord | undefined, effects: Effect[]): void {
     if (record !== undefined) this.#merge(now, [record], effects)
-    compareViews(this.#view, peer, effects)
+    compareViews(this.#shared, peer, effects)
   }
 
   /** A gossip message: accepted ones are passed on by the network. */
@@ -164,6 +171,7 @@ export class Membership {
     if (this.#gossipCount > gossipPerSecondMax) return 'ignore'
     try {
       const record = (this.#parts.recordOf ?? decodeMember)(bytes)
+      if (isPassing(record)) return 'ignore'
       checkMember(record, this.#parts.cluster, this.#parts.verifier)
       this.#merge(now, [record], effects)
       return 'accept'
@@ -176,7 +184,7 @@ export class Membership {
   receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
     if (message.type === 'view-digest') this.#digestArrived(now, from, message.digest, effects)
     else if (message.type === 'view-summary') this.#summaryArrived(from, message, effects)
-    else if (message.type === 'view-request') answerRequest(this.#view, from, message.peers, effects)
+    else if (message.type === 'view-request') answerRequest(this.#shared, from, message.peers, effects)
     else if (message.type === 'view-records') this.#recordsArrived(now, from, message.records, effects)
   }
 
@@ -190,7 +198,7 @@ export class Membership {
       this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
       const peers = this.#parts.connectedPeers().filter(each => this.#parts.isNeighbour(each))
       const peer = peers[this.#parts.random.below(Math.max(peers.length, 1))]
-      if (peer !== undefined) compareViews(this.#view, peer, effects)
+      if (peer !== undefined) compareViews(this.#shared, peer, effects)
     }
     if (now.ms >= this.#heartbeatAtMs) {
       this.#evictAbsent(now, effects)
@@ -232,22 +240,23 @@ export class Membership {
 
   /** To all that can be told at once, and to the others by whom those tell. */
   #telling(record: MemberRecord): readonly Effect[] {
+    if (isPassing(record)) return []
     const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
     for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
     return told
   }
 
   #digestArrived(now: Instant, from: PeerId, digest: string, effects: Effect[]): void {
-    if (digest === this.#view.digest) {
+    if (digest === this.#shared.digest) {
       this.#knowsMembers(effects)
       return this.#agreed(now, effects)
     }
     if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
-    summarize(this.#view, from, effects)
+    summarize(this.#shared, from, effects)
   }
 
   #summaryArrived(from: PeerId, summary: ViewSummary, effects: Effect[]): void {
-    if (answerSummary(this.#view, from, summary, effects)) this.#knowsMembers(effects)
+    if (answerSummary(this.#shared, from, summary, effects)) this.#knowsMembers(effects)
     else if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
   }
 
@@ -274,7 +283,7 @@ export class Membership {
   /** Merges checked records; `told` are effects that follow once they are kept, or the disk refused. */
   #merge(now: Instant, records: readonly MemberRecord[], effects: Effect[], told: readonly Effect[] = []): void {
     const changed: MemberRecord[] = []
-    for (const record of records) {
+    for (const record of records.filter(each => !isPassing(each))) {
       const merged = mergeMember(this.#view, record)
       if (!merged.changed) continue
       this.#view = merged.view
@@ -332,7 +341,7 @@ export class Membership {
     const { record } = this
     this.#broadcastAtMs =
       now.ms + (this.#view.present.length - membershipMs.heartbeat / membershipMs.heartbeatPerMember) * membershipMs.heartbeatPerMember
-    if (record !== undefined) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
+    if (record !== undefined && !isPassing(record)) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
   }
 
   /** Between 3/4 and 5/4 of `ms`, so that peers do not fall into step. */

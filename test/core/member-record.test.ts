@@ -11,6 +11,7 @@ import {
   compareMembers,
   evictedSequence,
   evictionOf,
+  isPassing,
   memberContentHash,
   memberSigningBytes,
   nextRun,
@@ -166,6 +167,28 @@ describe('the runs of a peer', () => {
     expect(compareMembers(unaware, record)).toBeGreaterThan(0)
     expect(compareMembers(unaware, eviction)).toBeLessThan(0)
     expect(compareMembers(aware, eviction)).toBeGreaterThan(0)
+  })
+})
+
+describe('a client that passes by', () => {
+  const client = { ...unsigned, issuer: alice.peerId, weight: 0, durable: false, ...nextRun(undefined) }
+
+  test('stores nothing, is not meant to stay, and runs for the first time', () => {
+    expect(isPassing(client)).toBe(true)
+    expect(isPassing({ ...client, status: 'left', sequence: 12 })).toBe(true)
+  })
+
+  test.each<[string, Partial<UnsignedMember>]>([
+    ['stores something', { weight: 1 }],
+    ['is durable', { durable: true }],
+    ['ran before', nextRun({ ...client })],
+    ['was said to be gone before', { incarnation: 2 }]
+  ])('is none that %s: others may hold an older record of it', (_what, change) => {
+    expect(isPassing({ ...client, ...change })).toBe(false)
+  })
+
+  test('is no member that was evicted', () => {
+    expect(isPassing(signMember(evictionOf({ ...record, incarnation: 1 }), cluster, bob))).toBe(false)
   })
 })
 

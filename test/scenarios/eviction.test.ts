@@ -124,6 +124,37 @@ describe('a durable peer that came back with an empty disk under a new identity'
   })
 })
 
+describe('a client that passes by', () => {
+  test('reads, writes and leaves, sees the members, and is kept by nobody: not while it is there, and not afterwards', () => {
+    const cluster = clusterOf(3)
+    const view = cluster.peer(ada).ringPeer?.view.digest
+    const client = cluster.add({ weight: 0, durable: false })
+    expect(cluster.settle()).toBe(true)
+    cluster.put(client, 'k', 'from a client', { quorum: 3 })
+    expect(cluster.get(client, 'k', { quorum: 3 }).values).toEqual(['from a client'])
+    cluster.run(60_000)
+    expect(cluster.peer(client).ringPeer?.ring().digest).toBe(cluster.peer(ada).ringPeer?.ring().digest)
+    for (const peer of [ada, ben, cyd]) expect(statusAt(cluster, peer, client)).toBeUndefined()
+    cluster.peer(client).leave()
+    expect(cluster.runUntil(() => cluster.departed.has(client))).toBe(true)
+    cluster.run(60_000)
+    expect(cluster.peer(ada).ringPeer?.view.digest).toBe(view)
+  })
+
+  test('compares views by more than their digests only until it knows the members', () => {
+    const cluster = clusterOf(3)
+    const client = cluster.add({ weight: 0, durable: false })
+    cluster.settle()
+    cluster.run(30_000)
+    let summaries = 0
+    cluster.observer = {
+      sent: (from, to, message) => void (summaries += Number(message.type === 'view-summary' && [from, to].includes(client)))
+    }
+    cluster.run(60_000)
+    expect(summaries).toBe(0)
+  })
+})
+
 describe('a peer that was out of the ring and comes back on its own disk', () => {
   const missing = (cluster: Cluster): readonly string[] =>
     keys.filter(key => cluster.get(ada, key, { quorum: 1 }).values.join() !== `new ${key}`)
