@@ -14,6 +14,7 @@ import { assert } from '../core/errors.ts'
 import type { PeerId, RequestId } from '../core/identifiers.ts'
 import { tombstoneGraceMsDefault } from '../core/limits.ts'
 import { prng, type Prng } from '../core/prng.ts'
+import { isPassing } from '../core/member-record.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { BatchOperation, Effect, ProtocolEvent } from '../protocol/effect.ts'
 import type { ClusterConfiguration } from '../protocol/hello.ts'
@@ -238,10 +239,18 @@ export class Cluster {
       .filter(peer => peer !== undefined)
     const active = running.filter(({ status }) => status !== 'left')
     const digest = active[0]?.view.digest
+    // Clients that pass by do not know each other.
+    const passes = ({ member }: (typeof active)[number]): boolean => member !== undefined && isPassing(member)
     return (
       active.every(peer => peer.view.digest === digest && peer.status === 'up' && !peer.isMoving && peer.hints().length === 0) &&
       active.every(a =>
-        active.every(b => a === b || a.isDistant(b.self) || (this.network.isConnected(a.self, b.self) && a.isReachable(b.self)))
+        active.every(
+          b =>
+            a === b ||
+            a.isDistant(b.self) ||
+            (passes(a) && passes(b)) ||
+            (this.network.isConnected(a.self, b.self) && a.isReachable(b.self))
+        )
       )
     )
   }
