@@ -12,8 +12,8 @@ export type Healing = 'everything' | 'exchanges' | 'reads' | 'hints'
 const choices: readonly Healing[] = ['everything', 'everything', 'everything', 'exchanges', 'reads', 'hints']
 
 /**
- * Faults after which hints alone must do: nobody forgets what it is about to hand over, and every disk takes a hint. Changes of the ring are not
- * among them: a write under way meanwhile may miss a new owner, and is then found by an exchange.
+ * Faults after which hints alone must do: nobody forgets what it is about to hand over, and every disk takes a hint. Peers may leave, but not join: a
+ * write under way meanwhile may miss a new owner, and is then found by an exchange.
  */
 const curedByHints: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'partition-halves',
