@@ -105,6 +105,8 @@ export class GetCoordinator {
   fetched(now: Instant, from: PeerId, message: Fetched, effects: Effect[]): void {
     const pending = this.#pending.get(message.id)
     if (pending === undefined || !wasAsked(pending.tally, from)) return
+    // A repeated answer may be older than the one that counted.
+    if (pending.replies.has(from)) return
     if (message.status !== 'ok') return this.#gaveUp(now, pending, from, effects)
     pending.replies.set(from, message.record)
     pending.tally = acknowledge(pending.tally, from)

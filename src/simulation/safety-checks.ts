@@ -7,7 +7,7 @@ import { decodeUtf8 } from '../core/codec.ts'
 import { formatDot } from '../core/dot.ts'
 import { toMapKey } from '../core/bytes.ts'
 import { encodeUtf8 } from '../core/codec.ts'
-import type { Actor, PeerId, RequestId } from '../core/identifiers.ts'
+import type { PeerId, RequestId } from '../core/identifiers.ts'
 import type { StoredRecord } from '../core/record.ts'
 import type { BatchOperation } from '../protocol/effect.ts'
 import type { Message } from '../protocol/message.ts'
@@ -29,8 +29,6 @@ export class SafetyChecks {
   readonly #dotByRequest = new Map<RequestId, string>()
   /** Requests that were coordinated more than once. */
   readonly #repeated = new Set<RequestId>()
-  /** Where each actor writes: the first peer that held a dot of it. */
-  readonly #writers = new Map<Actor, PeerId>()
   readonly #everDurable = new Map<string, CausalContext>()
   /** Copies that were dropped at least once. */
   readonly #dropped = new Set<string>()
@@ -76,22 +74,21 @@ export class SafetyChecks {
         continue
       }
       const { record } = decodeRow(operation.value)
+      this.#checkWrittenOnce(peer, keyOfRow(operation.key), record)
       this.sawRecord(keyOfRow(operation.key), record)
-      this.#checkWrittenOnce(peer, record)
       this.#everDurable.set(name, joinContexts(this.#everDurable.get(name) ?? emptyContext, record.context))
     }
   }
 
-  /** The replica that wrote a request finds what the request left there, as long as that is current. */
-  #checkWrittenOnce(peer: PeerId, { siblings }: StoredRecord): void {
-    for (const { dot } of siblings) if (!this.#writers.has(dot.actor)) this.#writers.set(dot.actor, peer)
-    if (siblings.length < 2) return
-    const written = new Set<string>()
-    for (const { dot, request } of siblings) {
-      if (this.#writers.get(dot.actor) !== peer) continue
-      const name = `${dot.actor}/${request}`
-      if (written.has(name)) this.#problem(`${peer} wrote request ${request} a second time beside its first`)
-      written.add(name)
+  /**
+   * The replica that writes a request finds what the request left there, as long as that is current. Only a dot that nobody has seen is written just now: a
+   * disk that was rolled back may get the second dot of a request from others, beside the first.
+   */
+  #checkWrittenOnce(peer: PeerId, key: Uint8Array, { siblings }: StoredRecord): void {
+    for (const [at, { dot, request }] of siblings.entries()) {
+      if (this.#requestByDot.has(`${toMapKey(key)}/${formatDot(dot)}`)) continue
+      const isTwice = siblings.slice(0, at).some(first => first.request === request && first.dot.actor === dot.actor)
+      if (isTwice) this.#problem(`${peer} wrote request ${request} a second time beside its first`)
     }
   }
 

@@ -116,6 +116,15 @@ describe('the safety checks', () => {
     checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: twice }) }])
     expect(checks.problems).toEqual([expect.stringContaining('a second time beside its first')])
   })
+
+  test('let a disk that was rolled back get the second dot of a request from others', () => {
+    const { checks } = setUp()
+    checks.sawRecord(encodeUtf8('k'), record([2, 1, 'one']))
+    const twice = record([1, 1, 'one'], [2, 1, 'one'])
+    checks.sawRecord(encodeUtf8('k'), record([1, 1, 'one']))
+    checks.becameDurable(peer, [{ type: 'put', key: rowKey(encodeUtf8('k')), value: encodeRow({ epoch: 1, record: twice }) }])
+    expect(checks.problems).toEqual([])
+  })
 })
 
 describe('the safety checks of the true history', () => {

@@ -79,5 +79,11 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found: 'a peer that doubted its copies kept those whose hints were delivered meanwhile, though it owned nothing of them'
   },
-  { seed: 37314, operations: 300, found: 'a peer back from a long absence that is leaving gave nothing away' }
+  { seed: 37314, operations: 300, found: 'a peer back from a long absence that is leaving gave nothing away' },
+  {
+    seed: 2662,
+    operations: 300,
+    found: 'an older answer that the network repeated took the place of the one that counted, and hid who was stale'
+  },
+  { seed: 1899, operations: 300, found: 'the check of requests written twice took a disk that was rolled back for one that wrote' }
 ]
