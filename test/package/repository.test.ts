@@ -112,6 +112,10 @@ describe('texts', () => {
     ).toEqual([])
   })
 
+  test('no text holds two versions of itself', () => {
+    expect(linesThatMatch([...everyText, ...tests], /^(<{7}|>{7}|\|{7}) |^={7}$/), 'finish the merge').toEqual([])
+  })
+
   test('no text names a folder of one machine', () => {
     const machine = /(^|[^\w.])\/(hom[e]|User[s]|roo[t]|work\/mai[n]|work\/share[d])\/\w/
     expect(linesThatMatch(everyText, machine), 'use a path relative to the project').toEqual([])
