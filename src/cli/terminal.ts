@@ -84,12 +84,12 @@ function interruptions(): AbortSignal {
   }
   process.on('SIGINT', interrupt)
   process.on('SIGTERM', interrupt)
-  if (process.connected) {
-    process.on('disconnect', () => controller.abort('SIGTERM'))
-    process.on('message', message => {
-      if (message === stopMessage) controller.abort('SIGTERM')
-    })
-  }
+  process.on('disconnect', () => controller.abort('SIGTERM'))
+  process.on('message', message => {
+    if (message === stopMessage) controller.abort('SIGTERM')
+  })
+  // The parent that forked this process may be gone before anybody listened.
+  if (process.send !== undefined && !process.connected) controller.abort('SIGTERM')
   return controller.signal
 }
 

@@ -20,6 +20,7 @@ import type { StorageRow } from '../../src/ports/storage.ts'
 import { metaKey } from '../../src/protocol/storage-layout.ts'
 import type { ChaosPeer, DeleteAnswer, MemorySample, ReadAnswer, StoredKeys, WriteAnswer } from './chaos-peer.ts'
 import { Inspector, liveBytes } from './inspector.ts'
+import { endWithThisProcess } from './own-children.ts'
 
 /** The command line as `npm run build` makes it. */
 export const programFile: string = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -95,7 +96,9 @@ export class PeerProcess implements ChaosPeer {
       ...ports,
       ...lists
     ]
-    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] })
+    // The channel is for its end alone: the peer stops when this process is gone.
+    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    endWithThisProcess(child)
     this.#child = child
     child.once('exit', (code, signal) => this.#ended(child, code ?? signal))
     await this.#ready(child)

@@ -220,6 +220,15 @@ describe('one peer', () => {
     expect(code).toBe(0)
   })
 
+  test('stops when the process that forked it is gone before it looked', async () => {
+    const [node = '', main = ''] = programWords
+    const words = ['start', ...cluster, '--data', join(root, 'orphan'), '--port', '0', '--ws-port', '0']
+    const child = fork(main, words, { execPath: node, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+    child.disconnect()
+    const [code] = (await once(child, 'exit')) as [number]
+    expect(code).toBe(0)
+  })
+
   test('a client that finds nobody says so in time, and ends with 69', async () => {
     const { code, stderr } = await runProcess(['get', 'a', ...cluster, '--join', unreachable, '--timeout', '500ms'])
     expect(code, stderr).toBe(69)
