@@ -11,7 +11,7 @@
  */
 import type { PeerId } from '../core/identifiers.ts'
 import { givesMax, offerKeysMax, offerPartitionsMax, transferHintsMax } from '../core/limits.ts'
-import type { TrieSum } from '../core/trie-sum.ts'
+import { noSum, type TrieSum } from '../core/trie-sum.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
@@ -198,6 +198,7 @@ export class Giving implements StorageClient {
     // Where none are delivered it goes on: an owner that takes nothing does not hold up the others.
     const isAhead = waiting > transferHintsMax && now.ms - gift.fewerAtMs < giveMs.stalled
     if (isAhead) return this.#rest(gift, now.ms + giveMs.pace)
+    if (gift.page === undefined && this.#isSpared(now, gift, effects)) return
     if (!gift.isAway && !routing.isReachable(gift.target)) return this.#rest(gift, now.ms + giveMs.away)
     if (gift.page !== undefined) return this.#list(gift, gift.page, effects)
     const [next] = gift.differing
@@ -211,15 +212,31 @@ export class Giving implements StorageClient {
 
   #compare(now: Instant, gift: Gift, effects: Effect[]): void {
     const { index, tokens } = this.#parts
-    const chosen = [...gift.rest].filter(([, atMs]) => atMs <= now.ms).map(([partition]) => partition)
-    if (chosen.length === 0) return this.#waitForRest(now, gift, effects)
-    const unknown = chosen.find(partition => !index.trie.isKnown(partition))
-    if (unknown !== undefined) return this.#load(gift, unknown, effects)
-    const partitions = chosen.slice(0, offerPartitionsMax).sort((a, b) => a - b)
+    const partitions = due(now, gift)
+      .slice(0, offerPartitionsMax)
+      .sort((a, b) => a - b)
     gift.compared = partitions.map(partition => [partition, index.sumOf(partition)] as const)
     if (gift.isAway) return this.#compared(now, gift, [], effects)
     const offered = gift.compared.map(([partition, sum]) => ({ partition, sum }))
     this.#ask(now, gift, { type: 'offer', id: tokens.next(), partitions: offered }, effects)
+  }
+
+  /**
+   * True when the owner need not be asked now: nobody lacks anything of a partition that is empty here, so a peer without data opens no connections
+   * because of a change.
+   */
+  #isSpared(now: Instant, gift: Gift, effects: Effect[]): boolean {
+    const { index, confirmed } = this.#parts
+    const chosen = gift.differing.size > 0 ? [] : due(now, gift)
+    const unknown = chosen.find(partition => !index.trie.isKnown(partition))
+    if (unknown !== undefined) this.#load(gift, unknown, effects)
+    if (gift.differing.size > 0 || unknown !== undefined) return unknown !== undefined
+    const empty = chosen.filter(partition => index.sumOf(partition).count === 0)
+    for (const partition of empty) gift.rest.delete(partition)
+    for (const partition of empty) confirmed(now, gift.target, partition, noSum, effects)
+    if (empty.length < chosen.length) return false
+    this.#waitForRest(now, gift, effects)
+    return true
   }
 
   /** Nothing can be compared now: later, or all is done. */
@@ -322,6 +339,11 @@ export class Giving implements StorageClient {
     gift.isBusy = false
     gift.wakeAtMs = untilMs
   }
+}
+
+/** Partitions that may be compared now. */
+function due(now: Instant, { rest }: Gift): number[] {
+  return [...rest].flatMap(([partition, atMs]) => (atMs <= now.ms ? [partition] : []))
 }
 
 function newGift({ ms }: Instant, target: PeerId): Gift {

@@ -39,6 +39,8 @@ export interface ScalePhase {
   readonly changes: number
   /** Times until all had heard of a change, ascending. */
   readonly spreadMs: readonly number[]
+  /** Changes of which somebody has not heard within a minute after the last. */
+  readonly unheard: number
 }
 
 const VIEW_MESSAGES: ReadonlySet<Message['type']> = new Set(['view-digest', 'view-summary', 'view-request', 'view-records'])
@@ -111,7 +113,8 @@ export class ScaleRun {
       connectionsMax: most,
       dialsPerMinute: (dials / share) * 60,
       changes: this.#changes,
-      spreadMs: this.#news.spreadMs.toSorted((a, b) => a - b)
+      spreadMs: this.#news.spreadMs.toSorted((a, b) => a - b),
+      unheard: this.#news.waiting
     }
   }
 
