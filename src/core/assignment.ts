@@ -4,6 +4,7 @@
 import { completeByPaths } from './augmenting-path.ts'
 import { capacities, capacityBounds, type CapacityBounds } from './capacity.ts'
 import { deferAcceptance, type Round } from './deferred-acceptance.ts'
+import { headStarts } from './head-start.ts'
 import { Placement, type Placeable } from './placement.ts'
 import { Walk } from './preference-list.ts'
 import type { RingMember, RingOptions } from './ring-options.ts'
@@ -24,7 +25,8 @@ export function assignOwners(
   const placement = new Placement(placeable(members, options, bounds))
   const walk = new Walk(
     members.map(member => tokenSeeds(options.cluster, member.peerId, member.weight)),
-    options.partitions
+    options.partitions,
+    headStarts({ ...placement.peers, weights: members.map(({ weight }) => weight) })
   )
   const { owners, durableOwners, durable } = placement.peers
   const everybody = durable.map(() => true)

@@ -9,6 +9,8 @@
  * with it; with some room nearly all moves of a change go to or from the peer that came or went.
  */
 
+import { proportionalShares } from './proportional-shares.ts'
+
 /** Shares are counted in 16ths of a replica, so that all products stay exact integers. */
 const UNIT = 16
 /** However small the share, a peer has room for this many replicas more. */
@@ -87,15 +89,15 @@ function slackPerMille(question: CapacityQuestion, shares: readonly number[], bo
 function durableShares(question: CapacityQuestion): number[] {
   const { partitions, owners, durableOwners, weights, durable } = question
   const everything = weights.map(() => partitions * UNIT)
-  const fair = pour(partitions * owners * UNIT, weights, everything)
+  const fair = proportionalShares(partitions * owners * UNIT, weights, everything)
   const needed = durableOwners * partitions * UNIT
   if (sumWhere(fair, durable) >= needed) return fair
-  const lasting = pour(
+  const lasting = proportionalShares(
     needed,
     weights,
     everything.map((most, peer) => (durable[peer] === true ? most : 0))
   )
-  const others = pour(
+  const others = proportionalShares(
     partitions * owners * UNIT - needed,
     weights,
     everything.map((most, peer) => (durable[peer] === true ? 0 : most))
@@ -127,7 +129,7 @@ function stretchedShares(question: CapacityQuestion, shares: readonly number[], 
   const full = new Set<number>()
   for (;;) {
     const room = shares.map((share, peer) => (full.has(at(zones, peer)) ? 0 : stretches(peer) ? at(most, peer) : share))
-    const poured = pour(total - full.size * usable, shares, room)
+    const poured = proportionalShares(total - full.size * usable, shares, room)
     const overfull = zoneTotals(zones, poured).findIndex(share => share > usable)
     if (overfull < 0)
       return full.size === 0 ? { shares: [...shares], untaken: 0 } : withFullZones({ shares, zones, poured, full, usable, most })
@@ -158,24 +160,6 @@ function withFullZones({ shares, zones, poured, full, usable, most }: FullZones)
     return Math.min(at(most, peer), Math.ceil((share * zoneShare) / at(before, zone)))
   })
   return { shares: stretched, untaken }
-}
-
-/** Divides `total` in proportion to `weights`; who reaches their maximum leaves the rest to the others. */
-function pour(total: number, weights: readonly number[], maxima: readonly number[]): number[] {
-  const level = weights.map(() => -1)
-  let rest = total
-  for (;;) {
-    const open = sumWhere(
-      weights,
-      level.map(share => share < 0)
-    )
-    const reached = level.flatMap((share, peer) => (share < 0 && at(weights, peer) * rest >= at(maxima, peer) * open ? [peer] : []))
-    if (reached.length === 0) return level.map((share, peer) => (share < 0 ? Math.floor((at(weights, peer) * rest) / open) : share))
-    for (const peer of reached) {
-      level[peer] = at(maxima, peer)
-      rest = Math.max(0, rest - at(maxima, peer))
-    }
-  }
 }
 
 function zoneSizes(zones: readonly number[]): number[] {

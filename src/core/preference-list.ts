@@ -16,13 +16,15 @@ const PLACES_KEPT = 12
 /** The walks of all partitions over the peers `0 .. peers - 1`. */
 export class Walk {
   readonly #seeds: readonly TokenSeeds[]
+  readonly #headStarts: readonly number[]
   readonly #kept: number
   readonly #front: Uint16Array
   readonly #distances: Float64Array
   readonly #whole = new Map<number, Uint16Array>()
 
-  constructor(seeds: readonly TokenSeeds[], partitions: number) {
+  constructor(seeds: readonly TokenSeeds[], partitions: number, headStarts: readonly number[]) {
     this.#seeds = seeds
+    this.#headStarts = headStarts
     this.#kept = Math.min(seeds.length, PLACES_KEPT)
     this.#front = new Uint16Array(partitions * this.#kept)
     this.#distances = new Float64Array(seeds.length)
@@ -38,7 +40,8 @@ export class Walk {
 
   /** Distance of `peer` from `partition`; equal distances are told apart by the peer's index. */
   distance(partition: number, peer: number): number {
-    return tokenDistance(partition, this.#seeds[peer] as TokenSeeds) * membersMax + peer
+    const distance = tokenDistance(partition, this.#seeds[peer] as TokenSeeds) * (this.#headStarts[peer] as number)
+    return Math.floor(distance) * membersMax + peer
   }
 
   /** All peers in the partition's walk order. */

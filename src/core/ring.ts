@@ -4,7 +4,7 @@
  * It is a pure function of the member set. Peers that know the same members have the same ring without a word about it; peers
  * whose views differ by one member differ in few partitions. Nobody claims, assigns or remembers anything.
  *
- * How: each partition has the peers in a walk order of its own (`token.ts`), each peer has a capacity (`capacity.ts`), and deferred
+ * How: each partition has the peers in a walk order of its own (`token.ts`, `head-start.ts`), each peer has a capacity (`capacity.ts`), and deferred
  * acceptance makes the match (`deferred-acceptance.ts`). First the reserved durable places are filled, then the others, with owners in
  * different zones; a partition that finds none looks for a swap (`augmenting-path.ts`), and only then gives up on zones, with a warning.
  *
@@ -23,7 +23,7 @@ import { ringWarnings } from './ring-warnings.ts'
 export type { RingMember, RingOptions } from './ring-options.ts'
 
 /** Changes whenever the function changes, so that peers with different functions never take their rings for the same. */
-const RING_FUNCTION = 2
+const RING_FUNCTION = 3
 const DIGEST_BYTES = 8
 
 /** Who owns what among a set of members. */

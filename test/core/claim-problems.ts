@@ -28,7 +28,7 @@ export interface ClaimChange {
   readonly minimum: number
   /** Percentage of partitions that kept fewer than a quorum of their owners. */
   readonly quorumsLostPercent: number
-  /** The largest load, in shares of an equal peer. */
+  /** The largest load for its weight, by the mean for that weight. */
   readonly maxToMean: number
   /** Partitions with two owners in one zone; none are counted where there are fewer zones than owners. */
   readonly violations: number
@@ -40,7 +40,9 @@ export function claimProblems(seed: string): readonly ClaimProblem[] {
     ...bothWays('1 to 16 equal peers', '16 to 4 equal peers', growing(seed, 1, 16, 0), growing(seed, 4, 16, 0)),
     ...bothWays('3 zones, 3 to 15 peers', '3 zones, 15 to 3 peers', growing(seed, 3, 15, 3), growing(seed, 3, 15, 3)),
     ...bothWays('4 zones, 4 to 16 peers', '4 zones, 16 to 4 peers', growing(seed, 4, 16, 4), growing(seed, 4, 16, 4)),
-    ...[3, 4].flatMap(zones => replacements(seed, zones))
+    ...[3, 4].flatMap(zones => replacements(seed, zones)),
+    ...bothWays('weight 4 joins 12 of weight 1', 'weight 4 leaves 12 of weight 1', beside(seed, 12, 4), beside(seed, 12, 4)),
+    ...bothWays('weight 1 joins 9 of weights 4 and 1', 'weight 1 leaves 9 of weights 4 and 1', mixed(seed), mixed(seed))
   ]
 }
 
@@ -49,12 +51,13 @@ export function claimChanges(problem: ClaimProblem, owners: RingFunction): reado
   const tables = problem.steps.map(owners)
   return problem.steps.slice(1).map((members, index) => {
     const [before, after] = [tables[index] as Owners, tables[index + 1] as Owners]
-    const loads = [...loadsOf(after).values()]
+    const loads = loadsOf(after)
+    const mean = after.flat().length / weightOf(members)
     return {
       moved: count(after, (owner, partition) => before[partition]?.includes(owner) !== true),
       minimum: minimum(problem.steps[index] as readonly RingMember[], members, before),
       quorumsLostPercent: quorumsLostPercent(before, after),
-      maxToMean: (Math.max(...loads) * members.length) / after.flat().length,
+      maxToMean: Math.max(...members.map(({ peerId, weight }) => (loads.get(peerId) ?? 0) / (weight * mean))),
       violations: violations(members, after)
     }
   })
@@ -78,6 +81,18 @@ function peer(seed: string, index: number, zones: number): RingMember {
 
 function growing(seed: string, from: number, to: number, zones: number): RingMember[][] {
   return Array.from({ length: to - from + 1 }, (_, step) => Array.from({ length: from + step }, (_, index) => peer(seed, index, zones)))
+}
+
+/** `count` equal peers, and then one of another weight. */
+function beside(seed: string, count: number, weight: number): RingMember[][] {
+  const equal = Array.from({ length: count }, (_, index) => peer(seed, index, 0))
+  return [equal, [...equal, { ...peer(seed, count, 0), weight }]]
+}
+
+/** Three peers of weight 4 and six of weight 1, and then one more of weight 1. */
+function mixed(seed: string): RingMember[][] {
+  const all = Array.from({ length: 10 }, (_, index) => ({ ...peer(seed, index, 0), weight: index < 3 ? 4 : 1 }))
+  return [all.slice(0, -1), all]
 }
 
 /** A zone of three peers gives way to three others. */
@@ -108,21 +123,25 @@ function minimum(earlier: readonly RingMember[], members: readonly RingMember[],
   return Math.max(came, left + PARTITIONS * (ownersAmong(members) - ownersAmong(earlier)))
 }
 
-/** What each equal peer is due: the same for all, but no zone more than one copy of everything while zones suffice. */
+/** What each peer is due for its weight: but no zone more than one copy of everything while zones suffice. */
 function dueOf(members: readonly RingMember[]): Map<PeerId, number> {
   const zones = new Map<string, RingMember[]>()
   for (const member of members) zones.set(member.zone ?? member.peerId, [...(zones.get(member.zone ?? member.peerId) ?? []), member])
   const usable = PARTITIONS * Math.ceil(ownersAmong(members) / zones.size)
   const due = new Map<PeerId, number>()
   let rest = PARTITIONS * ownersAmong(members)
-  let sharers = members.length
-  for (const zone of [...zones.values()].toSorted((a, b) => b.length - a.length)) {
-    const share = Math.min(usable, (rest * zone.length) / sharers)
-    for (const { peerId } of zone) due.set(peerId, share / zone.length)
+  let sharers = weightOf(members)
+  for (const zone of [...zones.values()].toSorted((a, b) => weightOf(b) - weightOf(a))) {
+    const share = Math.min(usable, (rest * weightOf(zone)) / sharers)
+    for (const { peerId, weight } of zone) due.set(peerId, (share * weight) / weightOf(zone))
     rest -= share
-    sharers -= zone.length
+    sharers -= weightOf(zone)
   }
   return due
+}
+
+function weightOf(members: readonly RingMember[]): number {
+  return members.reduce((sum, { weight }) => sum + weight, 0)
 }
 
 function ownersAmong(members: readonly RingMember[]): number {

@@ -14,7 +14,11 @@ describe('a walk', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.nat(63), (count, partition) => {
         const seeds = seedsOf(count)
-        const walk = new Walk(seeds, 64)
+        const walk = new Walk(
+          seeds,
+          64,
+          seeds.map(() => 1)
+        )
         const distances = Array.from(walk.order(partition), peer => tokenDistance(partition, seeds[peer] as Uint32Array))
         expect(new Set(walk.order(partition)).size).toBe(count)
         expect(distances).toEqual([...distances].sort((a, b) => a - b))
@@ -23,7 +27,11 @@ describe('a walk', () => {
   })
 
   test('says the same peer for a place whether it has computed the whole walk or only its front', () => {
-    const walk = new Walk(seedsOf(40), 64)
+    const walk = new Walk(
+      seedsOf(40),
+      64,
+      seedsOf(40).map(() => 1)
+    )
     for (let partition = 0; partition < 64; partition++) {
       const places = Array.from({ length: 40 }, (_, place) => walk.peerAt(partition, place))
       expect(places).toEqual([...walk.order(partition)])

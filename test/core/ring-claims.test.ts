@@ -32,7 +32,14 @@ describe('peers that come and go one at a time', () => {
     for (const changes of changesOf(name)) expect(worst(changes, ({ moved, minimum }) => moved / minimum)).toBeLessThanOrEqual(1.15)
   })
 
-  test.each(['equal', '3 zones, ', '4 zones, '])('take the quorum of at most 0.5 % of the partitions: %s', name => {
+  test.each(['joins 12', 'leaves 12', 'joins 9', 'leaves 9'])(
+    'move at most 1.15 times the minimum, whatever their weights: weight %s',
+    name => {
+      for (const changes of changesOf(name)) expect(ratio(changes)).toBeLessThanOrEqual(1.15)
+    }
+  )
+
+  test.each(['equal', 'weight', '3 zones, ', '4 zones, '])('take the quorum of at most 0.5 % of the partitions: %s', name => {
     for (const changes of changesOf(name)) expect(worst(changes, change => change.quorumsLostPercent)).toBeLessThanOrEqual(0.5)
   })
 
@@ -44,6 +51,7 @@ describe('peers that come and go one at a time', () => {
   test('are loaded with at most 1.07 times the mean where there are no zones, 1.67 in three and 1.35 in four', () => {
     for (const [name, limit] of [
       ['equal', 1.07],
+      ['weight', 1.07],
       ['3 zones, ', 1.67],
       ['4 zones, ', 1.35]
     ] as const)

@@ -13,7 +13,8 @@ const everyPartition = Array.from({ length: PARTITIONS }, (_, partition) => part
 const walkOf = (count: number): Walk =>
   new Walk(
     peers(count).map(peer => tokenSeeds('match', peer.peerId, 1)),
-    PARTITIONS
+    PARTITIONS,
+    peers(count).map(() => 1)
   )
 
 /** Peers without zones, all durable, with the given capacities. */
