@@ -340,6 +340,18 @@ const endings: Record<string, (run: Run) => Promise<void>> = {
     await again.seen.seen('frame')
   },
 
+  'what was sent to a peer does not reach it after it has started anew': async run => {
+    const [a, b] = await pair(run)
+    const before = 200
+    for (let number = 0; number < before; number++) sendTo(b, a, new Uint8Array([1]))
+    await Promise.all([a.network.stop(), b.seen.seen('disconnected')])
+    const again = await run('a')
+    b.network.want([{ peer: again.network.peerId, addresses: again.network.addresses() }])
+    await Promise.all([again.seen.seen('connected'), b.seen.seen('connected', 2)])
+    await sendWhenReady(b, again, new Uint8Array([2]), 'request')
+    expectSame([...(await again.seen.seen('frame')).bytes], [2], 'the first message of the new run')
+  },
+
   'cutting ends all connections, sends nothing, and restoring brings them back': async run => {
     const [a, b] = await pair(run)
     b.network.cut(true)

@@ -1,6 +1,9 @@
 /**
  * Messages between peers. The port promises less than any real network: a message may be lost, repeated or reordered, never
  * altered. So the same protocol code meets real hiccups and simulated faults.
+ *
+ * Of repetitions it promises one thing, as a peer that starts anew remembers no message: what was sent to one run of a peer never reaches the next.
+ * Messages travel on connections, and a connection ends with the process at either end.
  */
 import type { Writer } from '../core/codec.ts'
 import type { PeerId } from '../core/identifiers.ts'

@@ -248,6 +248,8 @@ export class Membership {
 
   #digestArrived(now: Instant, from: PeerId, digest: string, effects: Effect[]): void {
     if (digest === this.#shared.digest) {
+      // A client that passes by is a member to nobody, so nobody compares views with it again: it would wait for ever for an answer that was lost.
+      if (this.#shared === this.#view && this.#view.get(from) === undefined) compareViews(this.#view, from, effects)
       this.#knowsMembers(effects)
       return this.#agreed(now, effects)
     }

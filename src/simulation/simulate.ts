@@ -18,6 +18,7 @@ import { wrongSums } from './stored-sums.ts'
 import { FaultSchedule, type FiredFault } from './fault-schedule.ts'
 import { Faults } from './faults.ts'
 import { isWithheld } from './healing.ts'
+import { PartingChecks } from './parting-checks.ts'
 import { quietProblems } from './quiet-checks.ts'
 import { replayFlags } from './replay.ts'
 import { drawRun, type FaultSelection, type RunInput, type RunProfile } from './run-profile.ts'
@@ -87,6 +88,7 @@ class Simulation {
     () => this.#faults.victim
   )
   readonly #conduct: ConductChecks
+  readonly #parting: PartingChecks
   /** Where deletes are forgotten. */
   readonly #deletes: DeleteChecks | undefined
   readonly #workload: Workload
@@ -101,6 +103,12 @@ class Simulation {
     const { workload, kinds, faultsEveryMs, faults } = this.#profile
     this.#cluster = this.#createCluster()
     this.#conduct = new ConductChecks(this.#cluster, this.#profile, problem => this.#found(problem))
+    this.#parting = new PartingChecks({
+      cluster: this.#cluster,
+      everHeld: (peer, key) => this.#checks.everHeld(peer, key),
+      damaged: () => this.#faults.victim,
+      found: problem => this.#found(problem)
+    })
     this.#deletes = this.#createDeleteChecks()
     this.#workload = new Workload(this.#cluster, random.fork('clients'), workload, this.#history, this.#checks)
     const numbers = options.only?.filter(entry => typeof entry === 'number')
@@ -203,10 +211,12 @@ class Simulation {
       },
       reported: (peer, event) => {
         this.#conduct.reported(peer, event)
+        this.#parting.reported(peer, event)
         this.#deletes?.reported(peer, event)
         if (event.type === 'key-changed') this.#checks.sawRecord(event.key, event.record)
         if (event.type === 'members-changed') this.#noteEvicted(peer, event.peers)
       },
+      asked: (peer, operation) => this.#parting.asked(peer, operation),
       becameDurable: (peer, batch) => {
         this.#checks.becameDurable(peer, batch)
         this.#deletes?.becameDurable(peer, batch)

@@ -1,6 +1,6 @@
 /**
  * The network under virtual time. It keeps no more than the network port promises: messages may be lost, repeated, reordered and
- * late, never altered; connections open after a mutual hello, and their end is noticed some time after it happened. Peers that are wanted are dialled
+ * late, never altered, and none outlives the run of the peer that it was sent to; connections open after a mutual hello, and their end is noticed some time after it happened. Peers that are wanted are dialled
  * again and again, others when something is sent to them; where there are too many, connections that nobody wants end.
  */
 import type { PeerId } from '../core/identifiers.ts'
@@ -75,6 +75,8 @@ export class SimulatedNetwork {
   readonly #time: VirtualTime
   readonly #random: Prng
   readonly #endpoints = new Map<PeerId, Endpoint>()
+  /** How often a peer has started. */
+  readonly #runs = new Map<PeerId, number>()
   readonly #wanted = new Map<PeerId, ReadonlySet<PeerId>>()
   readonly #wantedBy = new Map<PeerId, Set<PeerId>>()
   /** Peers that a peer believes to be connected to, and when it last sent or received something. */
@@ -102,6 +104,7 @@ export class SimulatedNetwork {
   /** A peer starts. What was left of its earlier life is gone. */
   attach(endpoint: Endpoint): void {
     this.#endpoints.set(endpoint.peer, endpoint)
+    this.#runs.set(endpoint.peer, this.#runOf(endpoint.peer) + 1)
     this.#open.set(endpoint.peer, new Map())
     this.#mesh?.attach(endpoint.peer)
     this.#dialFor(endpoint.peer)
@@ -237,10 +240,15 @@ export class SimulatedNetwork {
   }
 
   #deliver(from: PeerId, to: PeerId, act: () => void, laterMs = 0): void {
+    const run = this.#runOf(to)
     this.#time.after(this.#faults.heldMs(from, to, this.#time.nowMs) + this.#delay() + laterMs, () => {
-      if (!this.#faults.isBlocked(from, to) && this.#isOpen(to, from)) act()
+      if (!this.#faults.isBlocked(from, to) && this.#isOpen(to, from) && this.#runOf(to) === run) act()
       else this.statistics.lost += 1
     })
+  }
+
+  #runOf(peer: PeerId): number {
+    return this.#runs.get(peer) ?? 0
   }
 
   /** Keeps a message for a distant peer until it was dialled. */

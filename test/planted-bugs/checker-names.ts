@@ -18,6 +18,8 @@ const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/repairs a key at/, 'repair at a non-owner'],
   [/did not repair it/, 'stale owner not repaired by a read'],
   [/neither owns nor has hints for/, 'given all, and still owing'],
+  [/drops its copy of/, 'copy dropped before its owners had it'],
+  [/has left with a copy of/, 'left without giving'],
   [/has left, and holds hints/, 'left, and still owing'],
   [/was answered "not found"/, 'not found by fallbacks alone'],
   [/found no quorum of/, 'no quorum though enough were there'],

@@ -51,6 +51,21 @@ describe('a put that is forwarded twice', () => {
 })
 
 describe('a forward that the network repeats', () => {
+  test('is not carried out by the next run of its coordinator', () => {
+    const cluster = clusterOf(2, { replicas: 1, network: { duplicatePerMille: 1000, tailMs: 20_000 } })
+    const key = cluster.keyWhere(owners => owners.includes(ben))
+    cluster.peer(ada).storage.isFull = true
+    for (let round = 0; round < 20; round++) {
+      cluster.peer(ben).storage.isFull = true
+      expect(cluster.put(ada, key, `v${round}`, { quorum: 1 })).toMatchObject({ status: 'full', mayHaveHappened: false })
+      cluster.restart(ben)
+      cluster.peer(ben).storage.isFull = false
+      cluster.settle()
+    }
+    cluster.run(30_000)
+    expect(cluster.copyValues(ben, key)).toEqual([])
+  })
+
   test('is not carried out after its sender was told that it failed', () => {
     const cluster = clusterOf(2, { replicas: 1, network: { duplicatePerMille: 1000, delayMaxMs: 200 } })
     const key = cluster.keyWhere(owners => owners.includes(ben))

@@ -141,6 +141,15 @@ describe('a client that passes by', () => {
     expect(cluster.peer(ada).ringPeer?.view.digest).toBe(view)
   })
 
+  test('comes up though the first words that were for it are lost', () => {
+    const cluster = clusterOf(1)
+    const client = cluster.add({ weight: 0, durable: false })
+    let lost = 0
+    cluster.withholds = ({ to, message }) => to === client && message.type === 'view-digest' && lost++ === 0
+    expect(cluster.settle()).toBe(true)
+    expect(lost).toBeGreaterThan(1)
+  })
+
   test('compares views by more than their digests only until it knows the members', () => {
     const cluster = clusterOf(3)
     const client = cluster.add({ weight: 0, durable: false })
