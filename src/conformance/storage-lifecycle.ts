@@ -3,7 +3,7 @@
  */
 import type { Storage, StorageRow } from '../ports/storage.ts'
 import { expectError, expectSame, expectTrue } from './assertions.ts'
-import type { RegisterCase } from './storage.ts'
+import type { RegisterCase } from './storage-case.ts'
 import { bytesOf, collect, del, numbered, put, readOne, textOf, withReopened } from './storage-tools.ts'
 
 /** Opening, closing and what outlives them. */

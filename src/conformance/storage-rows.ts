@@ -5,7 +5,7 @@ import { valueBytesMax } from '../core/limits.ts'
 import { prng } from '../core/prng.ts'
 import type { ScanRange, Storage } from '../ports/storage.ts'
 import { expectSame, expectTrue } from './assertions.ts'
-import type { RegisterCase } from './storage.ts'
+import type { RegisterCase } from './storage-case.ts'
 import { bytesOf, collect, del, models, numbered, put, readOne, textOf } from './storage-tools.ts'
 
 /** Reads, writes, batches and what becomes of the bytes. */

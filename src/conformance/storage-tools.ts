@@ -5,7 +5,7 @@ import { compareBytes, equalBytes, toHex } from '../core/bytes.ts'
 import type { Prng } from '../core/prng.ts'
 import type { ScanRange, Storage, StorageOperation, StorageRow } from '../ports/storage.ts'
 import { expectSame, expectTrue } from './assertions.ts'
-import type { StorageUnderTest } from './storage.ts'
+import type { StorageUnderTest } from './storage-case.ts'
 
 const ENCODER = new TextEncoder()
 const DECODER = new TextDecoder()

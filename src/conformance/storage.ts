@@ -17,7 +17,7 @@
  * It checks what the port promises to the code above it. It cannot pull the plug: that a resolved write survives a killed process or
  * a power cut is for the adapter's own tests.
  */
-import type { Storage } from '../ports/storage.ts'
+import type { RegisterCase, StorageUnderTest } from './storage-case.ts'
 import { accounting, damageAndFormats, lifecycle } from './storage-lifecycle.ts'
 import { readingAndWriting, scanning } from './storage-rows.ts'
 
@@ -28,26 +28,6 @@ export interface StorageConformanceOptions {
   /** Makes a place for data that no other test uses. */
   readonly create: (options: { readonly bytesMax?: number }) => Promise<StorageUnderTest>
 }
-
-/** One place for data, and ways to look at it from outside. */
-export interface StorageUnderTest {
-  /** A storage on the place, closed. Each call may return a new object; a storage without a place of its own returns the same one. */
-  storage(): Storage
-  /** Removes the place. All its storages are closed. */
-  dispose(): Promise<void>
-  /** Makes the closed place look as if a later release had written it. Leave out where there is no format. */
-  makeNewer?(): Promise<void>
-  /** Undoes `makeNewer`. */
-  makeCurrent?(): Promise<void>
-  /** Flips a bit in the stored value of `key` while the place is closed. Leave out where nothing can rot. */
-  damage?(key: Uint8Array): Promise<void>
-}
-
-/** What a case gets: an opened storage, and its place. */
-export type StorageCase = (storage: Storage, place: StorageUnderTest) => Promise<void>
-
-/** Registers one case. */
-export type RegisterCase = (name: string, run: StorageCase, settings?: { readonly bytesMax?: number }) => void
 
 /** Registers all tests. */
 export function storageConformance(options: StorageConformanceOptions): void {

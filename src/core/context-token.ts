@@ -14,11 +14,11 @@ import { concatBytes, equalBytes, fromBase64Url } from './bytes.ts'
 import type { CausalContext } from './causal-context.ts'
 import { emptyContext, withBoundedDots } from './causal-context.ts'
 import { encodeUtf8, Reader, Writer } from './codec.ts'
+import { readContext, writeContext } from './context-codec.ts'
 import { crc32 } from './crc32.ts'
 import { isStoreError, StoreError } from './errors.ts'
 import { hmacSha256, hmacSha256With } from './hash.ts'
 import { contextDotsMax, contextTokenBytesMax } from './limits.ts'
-import { readContext, writeContext } from './record-codec.ts'
 
 const VERSION = 1
 const HEAD_BYTES = 9

@@ -15,12 +15,12 @@ import { toHex } from './bytes.ts'
 import type { CausalContext } from './causal-context.ts'
 import { covers, descends, emptyContext, equalContexts, joinContexts, withDot, withDots } from './causal-context.ts'
 import { Writer } from './codec.ts'
+import { writeContext, writeDot } from './context-codec.ts'
 import type { Dot } from './dot.ts'
 import { compareDots } from './dot.ts'
 import { assert } from './errors.ts'
 import { sha256 } from './hash.ts'
 import type { RequestId } from './identifiers.ts'
-import { writeContext, writeDot } from './record-codec.ts'
 
 /** One of the concurrent values of a key. */
 export interface Sibling {

@@ -3,6 +3,7 @@
  * adapters run it under their own.
  */
 export { networkConformance, type NetworkConformanceOptions, type NetworkPlace } from '../conformance/network.ts'
-export { storageConformance, type StorageConformanceOptions, type StorageUnderTest } from '../conformance/storage.ts'
+export { storageConformance, type StorageConformanceOptions } from '../conformance/storage.ts'
+export { type StorageUnderTest } from '../conformance/storage-case.ts'
 export type { Admission, ConnectionInfo, Lane, Network, NetworkHandlers, WantedPeer } from '../ports/network.ts'
 export type { ScanRange, Storage, StorageOperation, StorageRow, StorageStatus } from '../ports/storage.ts'

@@ -1,6 +1,7 @@
 /** Bytes of the messages of anti-entropy, as `wire.proto` describes them: canonical, and read strictly like all others. */
 import type { CausalContext } from '../core/causal-context.ts'
 import type { Reader, Writer } from '../core/codec.ts'
+import { readContext, readDot, writeContext, writeDot } from '../core/context-codec.ts'
 import type { Dot } from '../core/dot.ts'
 import {
   contextBytesMax,
@@ -11,7 +12,6 @@ import {
   keyBytesMax,
   recordSiblingsMax
 } from '../core/limits.ts'
-import { readContext, readDot, writeContext, writeDot } from '../core/record-codec.ts'
 import { entryBytes, placeBytes } from './exchange-layout.ts'
 import type {
   ExchangeDifferences,

@@ -4,15 +4,9 @@
  */
 import { exchangePendingMax } from '../core/limits.ts'
 import type { Effect } from './effect.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, PendingWork } from './exchange.ts'
 import type { Instant } from './instant.ts'
 import type { KeyIndex } from './key-index.ts'
-
-/** Something to do once some partitions are in memory. */
-export interface PendingWork {
-  readonly partitions: readonly number[]
-  go(now: Instant, effects: Effect[]): void
-}
 
 export class ExchangeLoads {
   readonly #index: KeyIndex

@@ -5,7 +5,6 @@ import { exchangeDifferencesMax, exchangeItemsMax } from '../core/limits.ts'
 import type { Ring } from '../core/ring.ts'
 import type { Effect } from './effect.ts'
 import { packEntries, packPlaces, type Difference } from './exchange-layout.ts'
-import type { PendingWork } from './exchange-loads.ts'
 import type { Instant } from './instant.ts'
 import type { ExchangeDifferences } from './message.ts'
 import type { SharedTrie } from './reconciliation.ts'
@@ -27,6 +26,12 @@ export const exchangeMs = {
   /** How long a peer that sent what no trie can have is not listened to. */
   distrust: 60_000
 } as const
+
+/** Something to do once some partitions are in memory. */
+export interface PendingWork {
+  readonly partitions: readonly number[]
+  go(now: Instant, effects: Effect[]): void
+}
 
 /** An exchange with one peer; a peer has one at a time with each other. */
 export interface Exchange {

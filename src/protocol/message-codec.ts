@@ -4,13 +4,14 @@
  */
 import { Reader, type Writer } from '../core/codec.ts'
 import type { CausalContext } from '../core/causal-context.ts'
+import { readContext, readDot, writeContext, writeDot } from '../core/context-codec.ts'
 import type { Dot } from '../core/dot.ts'
 import { StoreError } from '../core/errors.ts'
 import { identifierBytes, peerIdBytesMax, type PeerId, type RequestId } from '../core/identifiers.ts'
 import { frameBytesMax, keyBytesMax, messageEntriesMax, replicasMax, timeoutMsMax, valueBytesMax } from '../core/limits.ts'
 import { writeMember } from '../core/member-record.ts'
 import type { StoredRecord } from '../core/record.ts'
-import { readContext, readDot, readRecord, writeContext, writeDot, writeRecord } from '../core/record-codec.ts'
+import { readRecord, writeRecord } from '../core/record-codec.ts'
 import { readContactAnswer, writeContactAnswer } from './contact-codec.ts'
 import { readExchange, writeExchange } from './exchange-codec.ts'
 import {

@@ -17,7 +17,6 @@ import { identifierBytes, type ReplicaId } from '../core/identifiers.ts'
 import { mintingIdMsMax } from '../core/limits.ts'
 import { runOf, type MemberRecord } from '../core/member-record.ts'
 import type { BatchOperation } from './effect.ts'
-import type { RingPeer } from './ring-peer.ts'
 import { metaKey } from './storage-layout.ts'
 
 /** Meta row of the id that a run leaves for the next. */
@@ -36,8 +35,14 @@ interface LeftMintingId {
   readonly wallMs: number
 }
 
-/** The last row that a run of `peer` writes when it ends in good order, after everything else. */
-export function leaveMintingId({ mintingId, member }: Pick<RingPeer, 'mintingId' | 'member'>, wallMs: number): BatchOperation {
+/** A run, by the id that it numbers its writes under and what it said of itself. */
+export interface MintingRun {
+  readonly mintingId: ReplicaId
+  readonly member: MemberRecord | undefined
+}
+
+/** The last row that a run of a peer writes when it ends in good order, after everything else. */
+export function leaveMintingId({ mintingId, member }: MintingRun, wallMs: number): BatchOperation {
   const out = new Writer(64)
   out.hex(1, mintingId)
   out.string(2, member === undefined ? '' : runOf(member))

@@ -5,7 +5,7 @@
 import { Completion, type CompletionParts } from './completion.ts'
 import type { Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
-import { MoveTally } from './move-progress.ts'
+import { MoveTally } from './move-tally.ts'
 import { Taking } from './taking.ts'
 import { Transfer, type TransferParts } from './transfer.ts'
 

@@ -6,12 +6,28 @@
  * was damaged. What is loaded stays while there is room.
  */
 import { indexPageRows, partitionLoadsMax } from '../core/limits.ts'
+import type { MerkleTrie } from '../core/merkle-trie.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { Instant } from './instant.ts'
 import { beforePartition } from './index-rows.ts'
-import type { KeyIndex } from './key-index.ts'
 import { prefixes } from './storage-layout.ts'
 import type { Tokens } from './tokens.ts'
+
+/** What a load needs of the index that it fills. */
+export interface LoadedIndex {
+  readonly trie: Pick<MerkleTrie, 'partitions' | 'partitionBits' | 'isHeld'>
+  readonly isNew: boolean
+  readonly isComplete: boolean
+  unknown(): Iterable<number>
+  sizeOf(partition: number): number
+  beginEmpty(now: Instant): void
+  beginLoad(partition: number): void
+  expectPage(partition: number): void
+  stage(partition: number, rows: readonly ScannedRow[]): number
+  endLoad(now: Instant, partition: number): boolean
+  cancelLoad(partition: number): void
+  trim(steps: number): void
+}
 
 /** Called when a partition was loaded, or could not be. */
 export type Loaded = (now: Instant, isLoaded: boolean, effects: Effect[]) => void
@@ -31,7 +47,7 @@ interface Load {
 
 export class PartitionLoader implements StorageClient {
   readonly #tokens: Tokens
-  readonly #index: KeyIndex
+  readonly #index: LoadedIndex
   readonly #loads = new Map<number, Load>()
   readonly #scans = new Map<number, Load>()
   #probe: number | undefined
@@ -39,7 +55,7 @@ export class PartitionLoader implements StorageClient {
   #verifyAtMs = Number.POSITIVE_INFINITY
   #verified = 0
 
-  constructor(tokens: Tokens, index: KeyIndex) {
+  constructor(tokens: Tokens, index: LoadedIndex) {
     this.#tokens = tokens
     this.#index = index
   }

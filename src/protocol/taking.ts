@@ -16,7 +16,7 @@ import type { Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
 import type { KeyIndex } from './key-index.ts'
 import type { Message, Offer, OfferKeys, TakeStatus } from './message.ts'
-import type { MoveTally } from './move-progress.ts'
+import type { MoveTally } from './move-tally.ts'
 import { unpackKeys } from './offer-codec.ts'
 import type { Routing } from './routing.ts'
 

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { describe, test } from 'vitest'
 import { filesystemStorage } from '../../src/adapters/filesystem-storage.ts'
-import { storageConformance, type StorageUnderTest } from '../../src/conformance/storage.ts'
+import type { StorageUnderTest } from '../../src/conformance/storage-case.ts'
+import { storageConformance } from '../../src/conformance/storage.ts'
 
 describe('filesystem storage passes the conformance suite', () => {
   storageConformance({ test, create: createPlace })

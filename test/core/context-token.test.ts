@@ -6,12 +6,12 @@ import { toBase64Url } from '../../src/core/bytes.ts'
 import type { CausalContext } from '../../src/core/causal-context.ts'
 import { emptyContext, withDots } from '../../src/core/causal-context.ts'
 import { Writer } from '../../src/core/codec.ts'
+import { writeContext, writeDot } from '../../src/core/context-codec.ts'
 import { contextSeal, openContext, sealContext } from '../../src/core/context-token.ts'
 import { isStoreError } from '../../src/core/errors.ts'
 import type { ReplicaId } from '../../src/core/identifiers.ts'
 import { actorOf } from '../../src/core/identifiers.ts'
 import { contextActorsMax, contextDotsMax, counterMax } from '../../src/core/limits.ts'
-import { writeContext, writeDot } from '../../src/core/record-codec.ts'
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 const replica = '00000000000000aa' as ReplicaId

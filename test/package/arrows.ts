@@ -61,3 +61,20 @@ function layerMay(layer: string, file: string, specifier: string): boolean {
   if (top !== 'src' || !isLayer(target)) return false
   return arrows[layer].includes(target) || (layer === 'cli' && publicTypes.includes(path))
 }
+
+/** Each way by which a file imports itself, as a sentence; one for each file that closes a circle. */
+export function circles(texts: ReadonlyMap<string, string>): readonly string[] {
+  const found: string[] = []
+  const left = new Set<string>()
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) found.push([...path.slice(path.indexOf(file)), file].join(' -> '))
+    if (left.has(file) || path.includes(file)) return
+    for (const specifier of importsOf(texts.get(file) ?? '')) {
+      const target = posix.join(posix.dirname(file), specifier)
+      if (specifier.startsWith('.') && texts.has(target)) visit(target, [...path, file])
+    }
+    left.add(file)
+  }
+  for (const file of texts.keys()) visit(file, [])
+  return found
+}

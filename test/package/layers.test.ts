@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { againstArrows } from './arrows.ts'
+import { againstArrows, circles } from './arrows.ts'
 import { projectFolder, readText, sourceFiles } from './project.ts'
 
 describe('the source as it is', () => {
@@ -14,6 +14,24 @@ describe('the source as it is', () => {
 
   test('the page uses the library as any user would', () => {
     expect(sourceFiles('web').flatMap(file => againstArrows(file, readText(file)))).toEqual([])
+  })
+})
+
+describe('circles', () => {
+  const texts = (files: readonly string[]) => new Map(files.map(file => [file, readText(file)]))
+
+  test('no file imports itself by way of others, not even for a type', () => {
+    expect(circles(texts([...sourceFiles('src'), ...sourceFiles('web')]))).toEqual([])
+  })
+
+  test('a planted circle is found', () => {
+    const planted = new Map([
+      ['src/core/a.ts', "import type { B } from './deep/b.ts'"],
+      ['src/core/deep/b.ts', "import { c } from '../c.ts'"],
+      ['src/core/c.ts', "const later = import('./a.ts')"],
+      ['src/core/d.ts', "import { a } from './a.ts'"]
+    ])
+    expect(circles(planted)).toEqual(['src/core/a.ts -> src/core/deep/b.ts -> src/core/c.ts -> src/core/a.ts'])
   })
 })
 

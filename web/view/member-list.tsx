@@ -4,7 +4,7 @@ import { lookOf } from '../model/member-looks.ts'
 import { connectionWords, memberState } from '../model/member-state.ts'
 import { usePeerView } from '../model/use-peer.ts'
 import { MemberName } from './member-badge.tsx'
-import type { LookProps } from './ring-panel.tsx'
+import type { LookProps } from './look-props.ts'
 
 /** Rows shown; a larger cluster says how many there are. */
 const rowsMax = 100

@@ -6,7 +6,7 @@ import { memberState } from '../model/member-state.ts'
 import type { Point } from '../model/ring-geometry.ts'
 import { drawing, pointAt } from '../model/ring-geometry.ts'
 import { usePeerView } from '../model/use-peer.ts'
-import type { LookProps } from './ring-panel.tsx'
+import type { LookProps } from './look-props.ts'
 
 export interface MemberPlace {
   readonly member: MemberInfo

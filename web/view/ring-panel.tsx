@@ -4,13 +4,8 @@ import type { KeyName } from '../model/key-name.ts'
 import { lookOf } from '../model/member-looks.ts'
 import { usePeerView } from '../model/use-peer.ts'
 import { MemberName } from './member-badge.tsx'
+import type { LookProps } from './look-props.ts'
 import { RingView } from './ring-view.tsx'
-
-export interface LookProps {
-  /** The member whose arcs are shown alone. */
-  readonly lookedAt: string | undefined
-  readonly onLook: (peerId: string | undefined) => void
-}
 
 export function RingPanel({ keyName, lookedAt, onLook }: LookProps & { readonly keyName: KeyName }) {
   const { ring, looks } = usePeerView()

@@ -10,7 +10,7 @@ import { usePeerView } from '../model/use-peer.ts'
 import { RingFlashes } from './ring-flashes.tsx'
 import { RingKey } from './ring-key.tsx'
 import { memberPlaces, RingMembers } from './ring-members.tsx'
-import type { LookProps } from './ring-panel.tsx'
+import type { LookProps } from './look-props.ts'
 
 export function RingView({ keyName, lookedAt, onLook }: LookProps & { readonly keyName: KeyName }) {
   const { members, looks } = usePeerView()

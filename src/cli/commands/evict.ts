@@ -1,10 +1,11 @@
 /** `dynamesh evict`: declares a durable peer gone for good. */
 import type { ChangePlan, EvictResult } from '../../store/member-api.ts'
-import { withAccess, type Access } from '../access.ts'
+import type { Access } from '../access.ts'
 import type { Command, Invocation } from '../command.ts'
 import { printableJson } from '../escape.ts'
 import { exitCode } from '../exit-code.ts'
 import { shellQuoted } from '../invocation-text.ts'
+import { withAccess } from '../open-access.ts'
 import { movedText } from '../plan-text.ts'
 import { accessFlags, commonFlags } from '../shared-flags.ts'
 import { pairs } from '../table.ts'

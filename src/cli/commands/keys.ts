@@ -1,9 +1,10 @@
 /** `dynamesh keys`: the keys that one peer stores. Dynamo has no list of all keys of a cluster: no peer has it. */
 import type { KeyInfo } from '../../store/api.ts'
-import { withAccess, type KeyRange } from '../access.ts'
+import type { KeyRange } from '../access.ts'
 import type { Command, Invocation } from '../command.ts'
 import { keyText, printableJson } from '../escape.ts'
 import { exitCode } from '../exit-code.ts'
+import { withAccess } from '../open-access.ts'
 import { hexBytes } from '../request-options.ts'
 import { commonFlags, localFlags } from '../shared-flags.ts'
 

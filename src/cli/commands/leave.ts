@@ -1,10 +1,11 @@
 /** `dynamesh leave`: a peer of this machine goes for good, after the others have everything. */
 import { StoreError } from '../../core/errors.ts'
-import { localAccess, type LeaveProgress, type LocalAccess } from '../access.ts'
+import type { LeaveProgress, LocalAccess } from '../access.ts'
 import type { Command } from '../command.ts'
 import { printableJson } from '../escape.ts'
 import { exitCode } from '../exit-code.ts'
 import { gaveText, hasMoves, MoveLines } from '../move-lines.ts'
+import { localAccess } from '../open-access.ts'
 import { movedText } from '../plan-text.ts'
 import { commonFlags, localFlags } from '../shared-flags.ts'
 import { pairs } from '../table.ts'

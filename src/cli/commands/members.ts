@@ -1,9 +1,9 @@
 /** `dynamesh members`: who is in the cluster, as one peer sees it. */
 import type { MemberInfo } from '../../store/member-api.ts'
-import { withAccess } from '../access.ts'
 import type { Command } from '../command.ts'
 import { printableJson } from '../escape.ts'
 import { exitCode } from '../exit-code.ts'
+import { withAccess } from '../open-access.ts'
 import { accessFlags, commonFlags } from '../shared-flags.ts'
 import { shortPeer } from '../sibling-list.ts'
 import { pairs, table, type Column } from '../table.ts'

@@ -1,11 +1,11 @@
 /** `dynamesh plan`: what a change of the members would do, before anybody does it. */
 import { membersMax, weightMax } from '../../core/limits.ts'
 import type { NewMember } from '../../store/member-api.ts'
-import { withAccess } from '../access.ts'
 import { usageError } from '../arguments.ts'
 import type { Command, Invocation } from '../command.ts'
 import { printableJson } from '../escape.ts'
 import { exitCode } from '../exit-code.ts'
+import { withAccess } from '../open-access.ts'
 import { planText } from '../plan-text.ts'
 import { accessFlags, commonFlags } from '../shared-flags.ts'
 

@@ -1,10 +1,10 @@
 /** `dynamesh ring`: how the partitions are spread over the peers, or where one key lives. */
 import type { KeyPlacement, RingInfo } from '../../store/api.ts'
 import type { MemberInfo } from '../../store/member-api.ts'
-import { withAccess } from '../access.ts'
 import type { Command } from '../command.ts'
 import { keyText, printableJson } from '../escape.ts'
 import { exitCode } from '../exit-code.ts'
+import { withAccess } from '../open-access.ts'
 import { keyArgument } from '../request-options.ts'
 import { accessFlags, commonFlags, keyFlags } from '../shared-flags.ts'
 import { shortPeer } from '../sibling-list.ts'
