@@ -205,17 +205,11 @@ export function readMember(reader: Reader): MemberRecord {
   }
 }
 
-const contentHashes = new WeakMap<MemberRecord, Uint8Array>()
-
 /** Name of what a record says, 8 bytes, whoever issued it. */
 export function memberContentHash(record: MemberRecord): Uint8Array {
-  const known = contentHashes.get(record)
-  if (known !== undefined) return known
   const out = new Writer()
   writeUnsigned(out, { ...record, issuer: record.peerId })
-  const hash = sha256(out.view()).slice(0, 8)
-  contentHashes.set(record, hash)
-  return hash
+  return sha256(out.view()).slice(0, 8)
 }
 
 /** An issuer is named only where it is another peer. */

@@ -7,33 +7,33 @@
  *
  * A view does not say who can be reached: that is local and belongs to the failure detector.
  */
-import { toHex } from './bytes.ts'
 import { StoreError } from './errors.ts'
-import { sha256 } from './hash.ts'
 import type { PeerId, ReplicaId } from './identifiers.ts'
 import { membersMax } from './limits.ts'
 import type { MemberRecord, MemberStatus } from './member-record.ts'
-import { compareMembers, isPassing, memberContentHash } from './member-record.ts'
+import { compareMembers, isPassing } from './member-record.ts'
 import type { RingMember } from './ring-options.ts'
+import { ViewSums } from './view-branches.ts'
 
 /**
  * The members that one peer knows of. Made from {@link emptyView} by {@link mergeMember}.
  *
- * Records are kept in one sorted list that the next view copies: in a cluster of a thousand peers a view follows from each change that any of them
- * tells, and copying a list of pointers costs next to nothing.
+ * In a cluster of a thousand peers a view follows from each change that any of them tells. So records are kept in one sorted list that the next view
+ * copies, which costs next to nothing, and what is derived of them follows from what was derived before.
  */
 export class MembershipView {
   readonly #sorted: readonly MemberRecord[]
-  /** Index of each peer's record; views of the same peers share it. */
-  #places: ReadonlyMap<PeerId, number> | undefined
+  /** Sums over the records of all but those that pass by. */
+  readonly #sums: ViewSums
   #digest: string | undefined
   #replicas: ReadonlyMap<ReplicaId, MemberRecord> | undefined
   #ringMembers: readonly RingMember[] | undefined
   #present: readonly PeerId[] | undefined
 
   /** @param sorted in ascending order of peer ids */
-  constructor(sorted: readonly MemberRecord[]) {
+  constructor(sorted: readonly MemberRecord[], sums: ViewSums = new ViewSums().changed(lasting(sorted))) {
     this.#sorted = sorted
+    this.#sums = sums
   }
 
   /** Number of peers known, gone ones included. */
@@ -43,9 +43,8 @@ export class MembershipView {
 
   /** Newest record of a peer. */
   get(peer: PeerId): MemberRecord | undefined {
-    this.#places ??= new Map(this.#sorted.map(({ peerId }, place) => [peerId, place]))
-    const place = this.#places.get(peer)
-    return place === undefined ? undefined : this.#sorted[place]
+    const record = this.#sorted[placeOf(this.#sorted, peer)]
+    return record?.peerId === peer ? record : undefined
   }
 
   /** All records, in ascending order of peer ids. */
@@ -61,8 +60,13 @@ export class MembershipView {
 
   /** Name of the view: 64 bits as 16 hexadecimal digits, equal where all records say the same. That of a client that passes by is left out. */
   get digest(): string {
-    this.#digest ??= digestOf(this.#sorted.filter(record => !isPassing(record)))
+    this.#digest ??= this.#sums.digest()
     return this.#digest
+  }
+
+  /** Names of so many parts of the view, one after the other; see `view-branches.ts`. */
+  branchDigests(count: number): Uint8Array {
+    return this.#sums.branchDigests(count)
   }
 
   /** Members that have not gone, in ascending order. The same list as before while nobody came or went. */
@@ -73,42 +77,54 @@ export class MembershipView {
 
   /** See {@link ringMembers}. */
   get ringMembers(): readonly RingMember[] {
-    this.#ringMembers ??= this.#sorted.filter(isInRing).map(({ peerId, weight, durable, zone }) => ({ peerId, weight, durable, zone }))
+    this.#ringMembers ??= this.#sorted.filter(isInRing).map(ringMemberOf)
     return this.#ringMembers
   }
 
   /** The view with `record` in the place of what was known of its peer. */
   with(record: MemberRecord): MembershipView {
+    const place = placeOf(this.#sorted, record.peerId)
     const before = this.get(record.peerId)
     const sorted = this.#sorted.slice()
-    const place = before === undefined ? this.#placeFor(record.peerId) : (this.#places?.get(record.peerId) ?? 0)
     sorted.splice(place, before === undefined ? 0 : 1, record)
-    const view = new MembershipView(sorted)
-    if (before !== undefined) view.#places = this.#places
-    if (isSameInRing(before, record)) view.#ringMembers = this.#ringMembers
-    if ((before === undefined || isGone(before.status)) === isGone(record.status)) view.#present = this.#present
+    const view = new MembershipView(sorted, this.#sums.changed(lasting([record]), lasting(before === undefined ? [] : [before])))
+    view.#ringMembers = this.#ringMembersWith(before, record)
+    view.#present = this.#presentWith(before, record)
     return view
   }
 
   /** The view of somebody who has never heard of `peer`. */
   without(peer: PeerId): MembershipView {
-    return new MembershipView(this.#sorted.filter(({ peerId }) => peerId !== peer))
+    const place = placeOf(this.#sorted, peer)
+    const record = this.get(peer)
+    if (record === undefined) return this
+    return new MembershipView(this.#sorted.toSpliced(place, 1), this.#sums.changed([], lasting([record])))
   }
 
-  /** Where the record of a newcomer goes. */
-  #placeFor(peer: PeerId): number {
-    let [low, high] = [0, this.#sorted.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#sorted[middle] as MemberRecord).peerId < peer) low = middle + 1
-      else high = middle
-    }
-    return low
+  #ringMembersWith(before: MemberRecord | undefined, after: MemberRecord): readonly RingMember[] | undefined {
+    const known = this.#ringMembers
+    if (known === undefined || isSameInRing(before, after)) return known
+    const isIn = before !== undefined && isInRing(before)
+    return known.toSpliced(placeOf(known, after.peerId), isIn ? 1 : 0, ...(isInRing(after) ? [ringMemberOf(after)] : []))
+  }
+
+  #presentWith(before: MemberRecord | undefined, { peerId, status }: MemberRecord): readonly PeerId[] | undefined {
+    const known = this.#present
+    const isIn = before !== undefined && !isGone(before.status)
+    if (known === undefined || isIn === !isGone(status)) return known
+    const place = firstPlace(known.length, index => (known[index] as PeerId) < peerId)
+    return isIn ? known.toSpliced(place, 1) : known.toSpliced(place, 0, peerId)
   }
 }
 
 /** The view of a peer that has heard of nobody. */
 export const emptyView: MembershipView = new MembershipView([])
+
+/** The view of a peer that finds these records in its storage; of two that are of one peer the last counts. */
+export function viewOf(records: readonly MemberRecord[]): MembershipView {
+  const newest = new Map(records.map(record => [record.peerId, record]))
+  return new MembershipView([...newest.values()].sort((a, b) => (a.peerId < b.peerId ? -1 : 1)))
+}
 
 /**
  * The view after hearing `record`, which must have passed `checkMember`. `changed` is false, and the view the same, when nothing
@@ -151,10 +167,29 @@ function isSameInRing(before: MemberRecord | undefined, after: MemberRecord): bo
   return before.weight === after.weight && before.durable === after.durable && before.zone === after.zone
 }
 
-function digestOf(records: readonly MemberRecord[]): string {
-  const hashes = new Uint8Array(records.length * 8)
-  records.forEach((record, index) => hashes.set(memberContentHash(record), index * 8))
-  return toHex(sha256(hashes).subarray(0, 8))
+/** Records that others keep too. */
+function lasting(records: readonly MemberRecord[]): readonly MemberRecord[] {
+  return records.filter(record => !isPassing(record))
+}
+
+function ringMemberOf({ peerId, weight, durable, zone }: MemberRecord): RingMember {
+  return { peerId, weight, durable, zone }
+}
+
+/** Where the entry of `peer` is in a list in ascending order of peer ids, or would be. */
+function placeOf(sorted: readonly { readonly peerId: PeerId }[], peer: PeerId): number {
+  return firstPlace(sorted.length, index => (sorted[index] as { readonly peerId: PeerId }).peerId < peer)
+}
+
+/** The first place of `length` that is not before what is looked for. */
+function firstPlace(length: number, isBefore: (place: number) => boolean): number {
+  let [low, high] = [0, length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (isBefore(middle)) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function full(): StoreError {

@@ -7,7 +7,7 @@
 import type { PeerId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/member-record.ts'
 import type { MembershipView } from '../core/membership-view.ts'
-import { branchCount, branchDigestBytes, branchDigests, branchOf, differingBranches, isBranchIn } from '../core/view-branches.ts'
+import { branchCount, branchDigestBytes, branchOf, differingBranches, isBranchIn } from '../core/view-branches.ts'
 import type { Effect } from './effect.ts'
 import type { Message, ViewSummary } from './message.ts'
 
@@ -22,7 +22,7 @@ export function compareViews(view: MembershipView, peer: PeerId, effects: Effect
 export function summarize(view: MembershipView, peer: PeerId, effects: Effect[]): void {
   const count = branchCount(view.size)
   if (count === 1) send(effects, peer, wholeSummary(view))
-  else send(effects, peer, { type: 'view-summary', entries: [], branches: branchDigests(view, count), covers: NOTHING })
+  else send(effects, peer, { type: 'view-summary', entries: [], branches: view.branchDigests(count), covers: NOTHING })
 }
 
 /**
@@ -63,7 +63,7 @@ export function compareVersions(
 /** The members of the branches that differ; of all where none seems to. */
 function closerSummary(view: MembershipView, branches: Uint8Array): ViewSummary {
   const count = branches.length / branchDigestBytes
-  const covers = differingBranches(branches, branchDigests(view, count))
+  const covers = differingBranches(branches, view.branchDigests(count))
   if (covers.every(byte => byte === 0)) return wholeSummary(view)
   const differing = view.all().filter(record => isBranchIn(covers, branchOf(record, count)))
   return { type: 'view-summary', entries: differing.map(versionOf), branches: NOTHING, covers: coverOf(count, covers) }

@@ -12,6 +12,7 @@ import { memberKey } from '../protocol/storage-layout.ts'
 import { Cluster } from './cluster.ts'
 import { NewsWatch } from './news-watch.ts'
 import { peerName, simulatedSigner } from './simulated-identity.ts'
+import { SimulatedStorage, type StorageSnapshot } from './simulated-storage.ts'
 
 export interface ScaleOptions {
   readonly seed: number | string
@@ -67,8 +68,9 @@ export class ScaleRun {
       }
     }
     const names = Array.from({ length: peers }, (_, index) => peerName(index))
-    const records = names.map(name => this.#recordOf(name))
-    for (const name of names) this.#startLater(name, records)
+    const storage = new SimulatedStorage(this.cluster.time, this.#random, { readMs: 0, writeMs: 0 })
+    for (const name of names) storage.tamper({ type: 'put', key: memberKey(name), value: encodeMember(this.#recordOf(name)) })
+    for (const name of names) this.#startLater(name, storage.snapshot())
   }
 
   /** Lets all peers start; true once all know of all starts. */
@@ -124,16 +126,8 @@ export class ScaleRun {
     return [messages + control, messageBytes + controlBytes, this.#digests.count, this.#digests.bytes, this.#others, statistics.dials]
   }
 
-  #startLater(name: PeerId, records: readonly MemberRecord[]): void {
-    this.cluster.time.after(this.#random.below(60_000), () => {
-      this.cluster.add(
-        undefined,
-        storage => {
-          for (const record of records) storage.tamper({ type: 'put', key: memberKey(record.peerId), value: encodeMember(record) })
-        },
-        name
-      )
-    })
+  #startLater(name: PeerId, stored: StorageSnapshot): void {
+    this.cluster.time.after(this.#random.below(60_000), () => this.cluster.add(undefined, storage => storage.restore(stored), name))
   }
 
   #recordOf(peerId: PeerId): MemberRecord {

@@ -76,7 +76,7 @@ export class SimulatedPeer implements Endpoint {
     const { network, random, observer } = this.#parts
     this.#lives += 1
     const own = random.fork(`${this.peer}/${this.#lives}`)
-    const state = loadStoredState(this.storage, this.peer, own)
+    const state = loadStoredState(this.storage, this.peer, own, this.#parts.shared.recordOf)
     this.#life = {
       ringPeer: createRingPeer(this.#parts, state, own, this.#mayKnow().length > 0, this.clock.now().wallMs),
       calls: new Map(),

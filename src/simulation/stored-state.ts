@@ -3,8 +3,8 @@ import { toHex } from '../core/bytes.ts'
 import { decodeUtf8, encodeUtf8 } from '../core/codec.ts'
 import { isStoreError } from '../core/errors.ts'
 import type { PeerId, ReplicaId } from '../core/identifiers.ts'
-import { decodeMember } from '../core/member-record.ts'
-import { emptyView, type MembershipView } from '../core/membership-view.ts'
+import { decodeMember, type MemberRecord } from '../core/member-record.ts'
+import { viewOf, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
 import type { ScannedRow } from '../protocol/effect.ts'
 import { contactKey } from '../protocol/contact-note.ts'
@@ -17,7 +17,6 @@ import { decodeNumber, decodeRow, encodeNumber, epochLeaseKey, prefixes } from '
 import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
 import { mintingIdKey } from '../protocol/minting-id.ts'
 import { settledRingKey } from '../protocol/transfer.ts'
-import type { MemberRecord } from '../core/member-record.ts'
 import type { SimulatedStorage } from './simulated-storage.ts'
 
 export interface StoredState {
@@ -37,11 +36,13 @@ export interface StoredState {
   readonly mintingId: Uint8Array | undefined
 }
 
+type ReadsRecord = (bytes: Uint8Array) => MemberRecord
+
 /** Loads the state of `peer`; a new storage gets a replica id, durably. */
-export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random: Prng): StoredState {
+export function loadStoredState(storage: SimulatedStorage, peer: PeerId, random: Prng, recordOf: ReadsRecord = decodeMember): StoredState {
   const damagedRows = [prefixes.meta, prefixes.member, prefixes.hint].flatMap(prefix => storage.damagedKeys(prefix))
   ensureIndexed(storage)
-  const view = loadView(storage)
+  const view = loadView(storage, recordOf)
   const memory = loadMemory(storage, random)
   const own = view.get(peer)
   return {
@@ -94,17 +95,17 @@ function ensureIndexed(storage: SimulatedStorage): void {
   storage.tamper(indexedRow)
 }
 
-function loadView(storage: SimulatedStorage): MembershipView {
-  let view = emptyView
+function loadView(storage: SimulatedStorage, recordOf: ReadsRecord): MembershipView {
+  const records: MemberRecord[] = []
   for (const { value } of storage.rows(prefixes.member)) {
     try {
-      view = view.with(decodeMember(value))
+      records.push(recordOf(value))
     } catch (error) {
       // A member that cannot be read is learnt again from the others.
       if (!isStoreError(error)) throw error
     }
   }
-  return view
+  return viewOf(records)
 }
 
 function textOf(bytes: Uint8Array | undefined): string | undefined {

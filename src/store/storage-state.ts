@@ -6,9 +6,9 @@ import { toHex } from '../core/bytes.ts'
 import { decodeUtf8 } from '../core/codec.ts'
 import { isStoreError, StoreError } from '../core/errors.ts'
 import type { ReplicaId } from '../core/identifiers.ts'
-import { decodeMember } from '../core/member-record.ts'
+import { decodeMember, type MemberRecord } from '../core/member-record.ts'
 import { mendsMax } from '../core/limits.ts'
-import { emptyView, type MembershipView } from '../core/membership-view.ts'
+import { viewOf, type MembershipView } from '../core/membership-view.ts'
 import type { Random } from '../ports/random.ts'
 import type { Storage, StorageOperation, StorageRow } from '../ports/storage.ts'
 import type { ClusterConfiguration } from '../protocol/hello.ts'
@@ -178,16 +178,16 @@ function parseDescription(stored: Uint8Array): readonly unknown[] {
 }
 
 async function loadView(storage: Storage, damaged: (key: Uint8Array) => void): Promise<MembershipView> {
-  let view = emptyView
+  const records: MemberRecord[] = []
   for await (const { value } of intactRows(storage, { prefix: prefixes.member }, damaged)) {
     try {
-      view = view.with(decodeMember(value))
+      records.push(decodeMember(value))
     } catch (error) {
       // A member that cannot be read is learnt again from the others.
       if (!isStoreError(error)) throw error
     }
   }
-  return view
+  return viewOf(records)
 }
 
 async function collect(rows: AsyncIterable<StorageRow>): Promise<readonly StorageRow[]> {
