@@ -105,6 +105,15 @@ export const givesMax = 8
 export const reclaimAfterRows = 4096
 /** Rows that a storage looks at in one step while it gives space back. */
 export const reclaimStretchRows = 16_384
+/**
+ * Wait of a request for this peer's copies that at most one in a hundred should exceed, in milliseconds; past it less background work (handoff, moves,
+ * repair) is started.
+ */
+export const foregroundTargetMs = 50
+/** Records of background work that a peer starts a second at least, however long requests wait: so that it ends. */
+export const backgroundRecordsPerSecondMin = 200
+/** The same at most; further work waits. */
+export const backgroundRecordsPerSecondMax = 20_000
 /** Partitions that a peer is given at the same time because the ring changed; whoever offers a further one is told to come again. */
 export const takesMax = 8
 /** Trie nodes in one message of anti-entropy. (*wire*) */

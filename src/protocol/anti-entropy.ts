@@ -17,6 +17,7 @@ import { exchangesMax } from '../core/limits.ts'
 import { position, prefixOf } from '../core/position.ts'
 import type { Prng } from '../core/prng.ts'
 import type { Ring } from '../core/ring.ts'
+import type { AdmissionControl } from './admission-control.ts'
 import type { Effect } from './effect.ts'
 import { differencesMessage, exchangeMs, note, spend, spendOn, touch, type Exchange } from './exchange.ts'
 import { ExchangeLoads } from './exchange-loads.ts'
@@ -55,6 +56,7 @@ export interface AntiEntropyParts {
   readonly tokens: Tokens
   readonly replica: Replica
   readonly index: KeyIndex
+  readonly admission: AdmissionControl
   readonly random: Prng
   /** True while copies are on their way by other means: a transfer, or hints for `peer`. */
   isBusy(peer: PeerId): boolean
@@ -129,6 +131,11 @@ export class AntiEntropy {
 
   #open(now: Instant, effects: Effect[]): void {
     const { routing, tokens } = this.#parts
+    const { admission } = this.#parts
+    if (!admission.mayStart(now)) {
+      this.#roundAtMs = now.ms + admission.waitMs(now)
+      return
+    }
     const peer = this.#next(now)
     this.#unfinished = undefined
     if (peer === undefined || this.#exchanges.size >= exchangesMax) return

@@ -15,8 +15,10 @@ import type { Refill } from './refill.ts'
 import { waits, type Routing } from './routing.ts'
 import type { Tokens } from './tokens.ts'
 
-/** How often a joining peer asks again. */
+/** How often a joining peer looks whether there is somebody to ask. */
 const queryEveryMs = 500
+/** Silence after which a member that was asked about this ring is asked again. One that has something left to give answers when it has given it. */
+const askAgainMs = 2000
 /** Time that members get to be met; after it those that were not are taken for gone. */
 const meetWithinMs = 2000
 
@@ -48,6 +50,8 @@ export class Completion {
   readonly #askers = new Map<PeerId, string>()
   /** While this peer asks: who has given it everything in which ring. */
   readonly #givers = new Map<PeerId, string>()
+  /** About which ring each member was last asked, and when. */
+  readonly #asked = new Map<PeerId, { readonly ring: string; readonly atMs: number }>()
   /** When each member that has not answered yet was last pinged. */
   readonly #probedMs = new Map<PeerId, number>()
   #queryAtMs = Number.POSITIVE_INFINITY
@@ -98,6 +102,9 @@ export class Completion {
     for (const member of this.#parts.reachableMembers()) {
       if (this.#givers.get(member) === ring) continue
       this.#probe(now, member, effects)
+      const asked = this.#asked.get(member)
+      if (asked?.ring === ring && now.ms - asked.atMs < askAgainMs) continue
+      this.#asked.set(member, { ring, atMs: now.ms })
       const message = { type: 'transfer-query', ring, refill: this.#parts.ownRefill() } as const
       effects.push({ kind: 'send', to: member, lane: 'request', message })
     }
@@ -122,6 +129,7 @@ export class Completion {
     if (members.length === 0 || !members.every(hasGiven) || !this.#parts.isRefilled(now, hasGiven)) return
     this.#queryAtMs = Number.POSITIVE_INFINITY
     this.#givers.clear()
+    this.#asked.clear()
     this.#probedMs.clear()
     this.#parts.complete(now, effects)
   }

@@ -7,6 +7,7 @@
  */
 import type { PeerId } from '../core/identifiers.ts'
 import { transferPageRows } from '../core/limits.ts'
+import type { AdmissionControl } from './admission-control.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
@@ -32,6 +33,7 @@ export interface DroppingParts {
   readonly hints: HintedHandoff
   readonly replica: Replica
   readonly index: KeyIndex
+  readonly admission: AdmissionControl
   /** Nothing is left of a partition but what hints stand for. */
   dropped(now: Instant, partition: number, effects: Effect[]): void
 }
@@ -67,9 +69,9 @@ export class Dropping implements StorageClient {
     return this.#retryAtMs
   }
 
-  wake(_now: Instant, effects: Effect[]): void {
+  wake(now: Instant, effects: Effect[]): void {
     this.#retryAtMs = Number.POSITIVE_INFINITY
-    this.#scan(effects)
+    this.#goOn(now, effects)
   }
 
   scanned(now: Instant, token: number, rows: readonly ScannedRow[], effects: Effect[]): void {
@@ -89,9 +91,10 @@ export class Dropping implements StorageClient {
       else if (isLast) this.#end(at, drop, out)
       else {
         drop.after = next
-        this.#scan(out)
+        this.#goOn(at, out)
       }
     }
+    this.#parts.admission.spend(inside.length)
     for (const { key } of inside) {
       open += 1
       this.#parts.replica.change(now, key, this.#drop(key, drop, done), effects)
@@ -125,8 +128,16 @@ export class Dropping implements StorageClient {
 
   #end(now: Instant, drop: Drop, effects: Effect[]): void {
     this.#queue.shift()
-    this.#scan(effects)
+    this.#goOn(now, effects)
     this.#parts.dropped(now, drop.partition, effects)
+  }
+
+  /** Goes on now, or as soon as requests leave room for it. */
+  #goOn(now: Instant, effects: Effect[]): void {
+    const { admission } = this.#parts
+    if (this.#queue.length === 0) return
+    if (admission.mayStart(now)) this.#scan(effects)
+    else this.#retryAtMs = now.ms + admission.waitMs(now)
   }
 
   #scan(effects: Effect[]): void {

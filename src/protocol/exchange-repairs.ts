@@ -5,6 +5,7 @@
 import type { PeerId, RequestId } from '../core/identifiers.ts'
 import { exchangeReadsMax, exchangeRecordBytesMax, exchangeVersionsMax } from '../core/limits.ts'
 import { compareRecords, valueBytes, type StoredRecord } from '../core/record.ts'
+import type { AdmissionControl } from './admission-control.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { Exchange } from './exchange.ts'
 import { packPlaces } from './exchange-layout.ts'
@@ -21,6 +22,7 @@ const keysPerPlaceMax = 8
 export interface ExchangeRepairsParts {
   readonly tokens: Tokens
   readonly replica: Replica
+  readonly admission: AdmissionControl
 }
 
 interface Task {
@@ -121,6 +123,7 @@ export class ExchangeRepairs implements StorageClient {
   }
 
   #tell({ exchange, place, what }: Task, key: Uint8Array, record: StoredRecord, effects: Effect[]): void {
+    this.#parts.admission.spend(1)
     if (what === 'record') return sendRecord(exchange, place, key, record, effects)
     const versions = this.#versions.get(exchange) ?? []
     versions.push({ key, context: record.context, dots: record.siblings.map(({ dot }) => dot) })

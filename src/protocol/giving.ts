@@ -12,6 +12,7 @@
 import type { PeerId } from '../core/identifiers.ts'
 import { givesMax, offerKeysMax, offerPartitionsMax, transferHintsMax } from '../core/limits.ts'
 import { noSum, type TrieSum } from '../core/trie-sum.ts'
+import type { AdmissionControl } from './admission-control.ts'
 import type { Effect, ScannedRow, StorageClient } from './effect.ts'
 import type { HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
@@ -69,6 +70,7 @@ export interface GivingParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly hints: HintedHandoff
+  readonly admission: AdmissionControl
   readonly index: KeyIndex
   readonly tally: MoveTally
   /** An owner has confirmed all that it was owed. */
@@ -190,7 +192,7 @@ export class Giving implements StorageClient {
   }
 
   #goOn(now: Instant, gift: Gift, effects: Effect[]): void {
-    const { hints, routing } = this.#parts
+    const { admission, hints, routing } = this.#parts
     const waiting = hints.count(gift.target)
     if (waiting < gift.waiting) gift.fewerAtMs = now.ms
     gift.waiting = waiting
@@ -200,6 +202,7 @@ export class Giving implements StorageClient {
     if (isAhead) return this.#rest(gift, now.ms + giveMs.pace)
     if (gift.page === undefined && this.#isSpared(now, gift, effects)) return
     if (!gift.isAway && !routing.isReachable(gift.target)) return this.#rest(gift, now.ms + giveMs.away)
+    if (!admission.mayStart(now)) return this.#rest(gift, now.ms + admission.waitMs(now))
     if (gift.page !== undefined) return this.#list(gift, gift.page, effects)
     const [next] = gift.differing
     if (next === undefined) return this.#compare(now, gift, effects)

@@ -10,6 +10,7 @@ import { DeadlineQueue } from '../core/deadline-queue.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { handoffBytesMax, hintBatchMax, hintBytesPerTargetMax } from '../core/limits.ts'
 import { recordHash, valueBytes, type StoredRecord } from '../core/record.ts'
+import { workOf, type AdmissionControl } from './admission-control.ts'
 import { deliveryPauseMs, DeliveryPauses } from './delivery-pauses.ts'
 import type { BatchOperation, Effect } from './effect.ts'
 import { HintBook, type Hint } from './hint-book.ts'
@@ -40,6 +41,7 @@ export interface HintedHandoffParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly replica: Replica
+  readonly admission: AdmissionControl
   /** True while the key's partition is being given away: all its copies stay until every owner has confirmed it. */
   isMoving(key: Uint8Array): boolean
 }
@@ -152,9 +154,12 @@ export class HintedHandoff {
 
   /** Starts deliveries to all targets that can take one. */
   pump(now: Instant, effects: Effect[]): void {
+    const { admission } = this.#parts
     this.#hasNews = false
     for (const peer of this.#book.targets()) {
-      if (!this.#underway.has(peer) && !this.#pauses.isPaused(now, peer)) this.#deliver(now, peer, effects)
+      if (this.#underway.has(peer) || this.#pauses.isPaused(now, peer)) continue
+      if (admission.mayStart(now)) this.#deliver(now, peer, effects)
+      else this.#pause(now, peer, admission.waitMs(now))
     }
   }
 
@@ -258,6 +263,7 @@ export class HintedHandoff {
       entries.push(entry)
     }
     delivery.sent = entries
+    this.#parts.admission.spend(workOf(entries.length, bytes))
     if (entries.length > 0) {
       this.#due.add(now.ms + deliveryWaitMs.silence + bytes / slowestBytesPerMs, {
         target: delivery.target,

@@ -12,6 +12,7 @@ import type { PeerId, RequestId } from '../core/identifiers.ts'
 import { rememberedRequestsMax } from '../core/limits.ts'
 import { acknowledge, ask, fail, quorumTally, verdict, wasAsked, type QuorumTally } from '../core/quorum-tally.ts'
 import { maximalSiblings, type StoredRecord } from '../core/record.ts'
+import type { AdmissionControl } from './admission-control.ts'
 import type { Effect } from './effect.ts'
 import type { FailureDetector } from './failure-detector.ts'
 import { hintStored, type HintedHandoff } from './hinted-handoff.ts'
@@ -53,6 +54,7 @@ interface Coordination {
   readonly put: CoordinatedPut
   readonly partition: number
   readonly owners: readonly PeerId[]
+  readonly startedMs: number
   readonly startedWallMs: number
   readonly deadlineMs: number
   /** Until then a short tally waits for peers to come back. */
@@ -75,6 +77,7 @@ export interface PutCoordinatorParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly replica: Replica
+  readonly admission: AdmissionControl
   readonly operations: ReplicaOperations
   readonly hints: HintedHandoff
   readonly detector: FailureDetector
@@ -121,6 +124,7 @@ export class PutCoordinator {
       put,
       partition,
       owners,
+      startedMs: now.ms,
       startedWallMs: now.wallMs,
       deadlineMs: now.ms + put.timeoutMs,
       waitUntilMs: now.ms + Math.min(waits.patienceMs, put.timeoutMs),
@@ -149,7 +153,10 @@ export class PutCoordinator {
     if (coordination === undefined || !wasAsked(coordination.tally, from)) return
     if (message.status !== 'ok') return this.#gaveUp(now, coordination, from, effects)
     coordination.tally = acknowledge(coordination.tally, from)
-    if (from === this.#parts.routing.self) this.#replicate(now, coordination, effects)
+    if (from === this.#parts.routing.self) {
+      this.#parts.admission.served(now, now.ms - coordination.startedMs)
+      this.#replicate(now, coordination, effects)
+    }
     this.#judge(now, coordination, effects)
   }
 

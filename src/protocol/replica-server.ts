@@ -3,6 +3,7 @@
  */
 import type { PeerId } from '../core/identifiers.ts'
 import { rememberedRequestsMax } from '../core/limits.ts'
+import type { AdmissionControl } from './admission-control.ts'
 import type { Effect, StorageFailure } from './effect.ts'
 import { hintStored, type HintedHandoff } from './hinted-handoff.ts'
 import type { Instant } from './instant.ts'
@@ -21,6 +22,7 @@ export interface ReplicaServerParts {
   readonly hints: HintedHandoff
   readonly coordinator: PutCoordinator
   readonly taking: Taking
+  readonly admission: AdmissionControl
 }
 
 export class ReplicaServer {
@@ -46,7 +48,11 @@ export class ReplicaServer {
       key,
       {
         from,
-        done: (_now, row, out) => reply(out, from, { type: 'fetched', id, status: 'ok', record: row?.record }),
+        done: (at, row, out) => {
+          // One that is answered from memory waits for nothing, and says nothing.
+          if (at !== now) this.#parts.admission.served(at, at.ms - now.ms)
+          reply(out, from, { type: 'fetched', id, status: 'ok', record: row?.record })
+        },
         fail: (_now, failure, out) => reply(out, from, { type: 'fetched', id, status: failure, record: undefined })
       },
       effects
@@ -67,7 +73,8 @@ export class ReplicaServer {
       then: [toReply(from, answer('ok')), ...hintFor.map(target => hintStored(target, key))],
       fail: (_now: Instant, failure: ReplicaFailure, out: Effect[]) => reply(out, from, answer(failure))
     }
-    replica.change(now, key, operations.merge(merge), effects)
+    const settled = (at: Instant): void => this.#parts.admission.served(at, at.ms - now.ms)
+    replica.change(now, key, { ...operations.merge(merge), settled }, effects)
   }
 
   /** Why a replica write is not taken. */

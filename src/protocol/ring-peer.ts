@@ -8,6 +8,7 @@ import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import type { MemberRecord, MemberStatus } from '../core/member-record.ts'
 import type { MembershipView } from '../core/membership-view.ts'
 import type { Ring } from '../core/ring.ts'
+import { AdmissionControl } from './admission-control.ts'
 import { AntiEntropy } from './anti-entropy.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import type { Effect, Machine, ScannedRow, StorageClient, StorageFailure } from './effect.ts'
@@ -40,6 +41,7 @@ import { Tokens } from './tokens.ts'
 
 export class RingPeer implements Machine, StorageClient, Routing {
   readonly self: PeerId
+  readonly background: AdmissionControl = new AdmissionControl()
   readonly #neighbourhood: Neighbourhood
   readonly #tokens: Tokens
   readonly #detector: FailureDetector
@@ -74,7 +76,9 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
     const graveyard = new Graveyard()
     this.#operations = new ReplicaOperations(this.#replica, this.#lease, options.mintingId ?? own.replica, graveyard, options.keysMax)
-    const parts = { routing: this, tokens: this.#tokens, replica: this.#replica, operations: this.#operations, detector: this.#detector }
+    const { background: admission } = this
+    const replicas = { replica: this.#replica, operations: this.#operations, admission }
+    const parts = { routing: this, tokens: this.#tokens, ...replicas, detector: this.#detector }
     this.#hints = new HintedHandoff({ ...parts, isMoving: key => this.#moving.transfer.isMoving(key) })
     for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
     this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints })

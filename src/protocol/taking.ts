@@ -12,6 +12,7 @@ import type { PeerId } from '../core/identifiers.ts'
 import { takesMax } from '../core/limits.ts'
 import { position } from '../core/position.ts'
 import { equalSums, type TrieSum } from '../core/trie-sum.ts'
+import type { AdmissionControl } from './admission-control.ts'
 import type { Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
 import type { KeyIndex } from './key-index.ts'
@@ -37,6 +38,7 @@ export interface TakingParts {
   readonly routing: Routing
   readonly index: KeyIndex
   readonly tally: MoveTally
+  readonly admission: AdmissionControl
 }
 
 export class Taking {
@@ -95,7 +97,8 @@ export class Taking {
   #look(now: Instant, from: PeerId, message: OfferKeys, effects: Effect[]): void {
     const { partition } = message
     if (!this.#owns(partition)) return answer(effects, from, wantedNothing(message, 'refused'))
-    if (!this.#mayGive(now, from, partition)) return answer(effects, from, wantedNothing(message, 'busy'))
+    if (!this.#mayGive(now, from, partition) || !this.#parts.admission.mayStart(now))
+      return answer(effects, from, wantedNothing(message, 'busy'))
     const lease = this.#lease(now, from, partition)
     const { loader, trie } = this.#parts.index
     if (trie.isHeld(partition)) return this.#choose(from, message, lease, effects)
@@ -127,6 +130,7 @@ export class Taking {
       wanted.push(number)
       lease.wanted.add(toMapKey(place))
     }
+    this.#parts.admission.spend(wanted.length)
     lease.isLast ||= isLast
     answer(effects, from, { type: 'offer-wanted', id, status: 'taken', wanted })
     this.#endIfDone(partition, lease)

@@ -13,6 +13,7 @@ import type { PeerId } from '../core/identifiers.ts'
 import { encodeUtf8 } from '../core/codec.ts'
 import type { Ring } from '../core/ring.ts'
 import { equalSums, type TrieSum } from '../core/trie-sum.ts'
+import type { AdmissionControl } from './admission-control.ts'
 import { Dropping } from './dropping.ts'
 import type { BatchOperation, Effect, StorageClient } from './effect.ts'
 import { Giving } from './giving.ts'
@@ -38,6 +39,7 @@ export interface TransferParts {
   readonly hints: HintedHandoff
   readonly replica: Replica
   readonly index: KeyIndex
+  readonly admission: AdmissionControl
   readonly tally: MoveTally
   /** The ring is worked through, or with one of the owners it is. */
   progressed(now: Instant, effects: Effect[]): void

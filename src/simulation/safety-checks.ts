@@ -114,7 +114,7 @@ export class SafetyChecks {
     this.#checkSuperseded(`a read of ${key} shows`, record)
     const past = this.#history.pastOf([...record.siblings, ...this.#reapedOf(key)].map(({ request }) => request))
     for (const write of this.#history.of(key)) {
-      if (write.acknowledgedAtMs > begunAtMs || past.has(write.request)) continue
+      if (write.acknowledgedAtMs >= begunAtMs || past.has(write.request)) continue
       const witness = replied.find(peer => write.acknowledgedBy.has(peer) && !this.#mayHaveForgotten(peer, key))
       if (witness !== undefined)
         this.#problem(`STALE: a read of ${key} does not know of ${nameOf(write)}, and ${witness}, which had acknowledged it, replied`)

@@ -209,6 +209,8 @@ export interface PeerStatus {
   readonly members: number
   /** How far the last change of the ring has come at this peer. */
   readonly moves: MoveProgress
+  /** Records of handoff, moves and repair that this peer starts a second at most: fewer while requests have to wait for its disk. */
+  readonly backgroundRecordsPerSecond: number
   readonly networkCut: boolean
 }
 

@@ -166,13 +166,16 @@ export class LocalPeer implements Peer {
       ringDigest: ringPeer.ring().digest,
       warnings: ringPeer.ring().warnings,
       moves: ringPeer.moves,
+      backgroundRecordsPerSecond: ringPeer.background.recordsPerSecond,
       members: ringPeer.view.all().filter(({ status }) => !isGone(status)).length,
       networkCut: this.#isCut
     }
   }
 
   metrics(): Readonly<Record<string, number>> {
-    return this.#parts.metrics.snapshot()
+    const { metrics, ringPeer } = this.#parts
+    metrics.gauge('background.recordsPerSecond', ringPeer.background.recordsPerSecond)
+    return metrics.snapshot()
   }
 
   join(addresses: readonly string[]): void {

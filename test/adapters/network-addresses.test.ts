@@ -60,7 +60,7 @@ describe('the plan of a dial', () => {
       `/ip4/9.9.9.9/tcp/2/ws/p2p/${tab}`
     ]
     const plan = dialPlan(tab, addresses, 'not', context)
-    expect(plan.map(({ address }) => address.transport)).toEqual(['websocket', 'tcp', 'webrtc', 'websocket', 'webrtc', 'webrtc', 'webrtc'])
+    expect(plan.map(({ address }) => address.transport)).toEqual(['tcp', 'websocket', 'webrtc', 'websocket', 'webrtc', 'webrtc', 'webrtc'])
     expect(plan.filter(({ address }) => address.transport === 'webrtc').every(({ timeoutMs }) => timeoutMs <= 4000)).toBe(true)
     expect(plan.map(({ address }) => address.relayed).indexOf(true)).toBe(3)
   })

@@ -208,6 +208,7 @@ const status: PeerStatus = {
   ringDigest: '0123456789abcdef',
   warnings: ['Only 1 peer.'],
   moves: noMoves,
+  backgroundRecordsPerSecond: 20_000,
   members: 1,
   networkCut: false
 }

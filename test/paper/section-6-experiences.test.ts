@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import { formatDot } from '../../src/core/dot.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { handoffBytesMax, hintBatchMax, transferHintsMax, transferPageRows } from '../../src/core/limits.ts'
+import {
+  backgroundRecordsPerSecondMax,
+  backgroundRecordsPerSecondMin,
+  handoffBytesMax,
+  hintBatchMax,
+  transferHintsMax,
+  transferPageRows
+} from '../../src/core/limits.ts'
 import { encodeMember } from '../../src/core/member-record.ts'
 import { prng } from '../../src/core/prng.ts'
 import { emptyRecord, valueBytes, type StoredRecord } from '../../src/core/record.ts'
@@ -389,6 +396,35 @@ describe('6.5 Balancing background vs. foreground tasks', () => {
     expect(most.entries).toBeLessThanOrEqual(hintBatchMax)
     expect(most.entries).toBeGreaterThan(10)
     expect(most.bytes).toBeLessThanOrEqual(handoffBytesMax)
+  })
+
+  test('an admission controller gives background tasks less while foreground operations are slow, and more again when they are not; they still end', () => {
+    const cluster = loadedCluster()
+    const rate = (peer: PeerId): number => cluster.peer(peer).ringPeer?.background.recordsPerSecond ?? Number.NaN
+    const atWork = (rounds: number): void => {
+      for (let round = 0; round < rounds; round++) {
+        for (const peer of [ada, ben, cyd, dee]) cluster.startPut(peer, `key-${round}`, 'v', { quorum: 2 }, () => undefined)
+        cluster.run(100)
+      }
+    }
+    const givers = [ada, ben, cyd, dee]
+    atWork(20)
+    expect(Math.min(...givers.map(rate))).toBe(backgroundRecordsPerSecondMax)
+    for (const peer of givers) cluster.peer(peer).storage.slowness = 40
+    const newcomer = cluster.add()
+    atWork(60)
+    expect(Math.max(...givers.map(rate))).toBeLessThan(backgroundRecordsPerSecondMax / 8)
+    expect(Math.min(...givers.map(rate))).toBeGreaterThanOrEqual(backgroundRecordsPerSecondMin)
+    cluster.settle()
+    expect(cluster.keys(newcomer).length).toBeGreaterThan(0)
+    for (const peer of givers) cluster.peer(peer).storage.slowness = 1
+    atWork(10)
+    const recovering = givers.map(rate)
+    atWork(20)
+    for (const [number, peer] of givers.entries()) expect(rate(peer)).toBeGreaterThanOrEqual(recovering[number] ?? 0)
+    cluster.run(10_000)
+    cluster.put(ada, 'key-0', 'v')
+    expect(Math.max(...givers.map(rate))).toBe(backgroundRecordsPerSecondMax)
   })
 
   test('a background task does not take on more than it can get done: a node that gives everything away runs little ahead of what is delivered', () => {

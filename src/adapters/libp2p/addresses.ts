@@ -85,14 +85,14 @@ export function isLoopbackAddress(address: ParsedAddress): boolean {
   return host.startsWith('127.') || host === '::1' || /^(.*\.)?localhost$/i.test(host)
 }
 
-/** Orders addresses for a dial, best first: direct ones before WebRTC, plain relaying last; secure WebSockets first among equals. */
+/** Orders addresses for a dial, best first: plain TCP, which is the cheapest, then WebSockets, WebRTC, plain relaying last. */
 export function inDialOrder(addresses: readonly ParsedAddress[]): readonly ParsedAddress[] {
   return addresses.toSorted((a, b) => dialRank(a) - dialRank(b))
 }
 
 function dialRank(address: ParsedAddress): number {
   if (address.relayed) return 4
-  return { memory: 0, websocket: 0, tcp: 1, 'webrtc-direct': 3, webrtc: 2, other: 5 }[address.transport]
+  return { memory: 0, tcp: 0, websocket: 1, 'webrtc-direct': 3, webrtc: 2, other: 5 }[address.transport]
 }
 
 function transportOf(names: readonly string[]): ConnectionInfo['transport'] {

@@ -75,6 +75,7 @@ function statusText(status: PeerStatus): string {
     ['members', String(status.members)],
     ['ring', status.ringDigest],
     ['moves', movesText(status.moves)],
+    ['background', `at most ${Math.round(status.backgroundRecordsPerSecond)} records/s of handoff, moves and repair`],
     ...status.warnings.map(warning => ['warning', warning] as const),
     ['addresses', ...orDash(status.addresses)],
     ['connections', ...orDash(connections)],
