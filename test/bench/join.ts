@@ -3,9 +3,9 @@
  *
  *     npm run bench -- join [--keys 20000] [--value 1000] [--in-flight 16]
  *
- * Three peers, each a process of its own with a folder of its own; one of them writes all the time. Then a fourth joins, with an empty folder. Printed are
- * the times of the writes before, during and after it, in slices of a second, and what they are of those before. All processes share
- * the machine's cores: where these are few, what the join needs is taken from the writes, and the question is only how much.
+ * Three peers, each a process of its own with a folder of its own; one of them writes and reads all the time, half a second each in turn. Then a fourth joins,
+ * with an empty folder. Printed are the times of puts and gets before, during and after it, and what they are of those before. All processes share
+ * the machine's cores: where these are few, what the join needs is taken from the requests, and the question is only how much.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -34,29 +34,47 @@ const [keys, valueBytes, concurrency, seconds] = [options.keys, options.value, o
 const folder = await mkdtemp(join(tmpdir(), 'dynamesh-bench-'))
 try {
   const peers = await startPeers(folder, undefined)
-  const put = (): Promise<Sample> => peers.measure({ operation: 'put', concurrency, durationMs: 1000, valueBytes })
+  const both = async (): Promise<Slice> => {
+    const half = { concurrency, durationMs: 500, valueBytes }
+    return { put: await peers.measure({ operation: 'put', ...half }), get: await peers.measure({ operation: 'get', ...half }) }
+  }
   for (let written = 0; written < keys;) {
     const { rate } = await peers.measure({ operation: 'put', concurrency: 64, durationMs: 1000, valueBytes })
     written += rate
   }
-  const before = await slices(put, count => count >= seconds)
+  const before = await slices(both, count => count >= seconds)
   const sinceMs = performance.now()
   let isUp = false
   const newcomer = joining(peers)
   void newcomer.up.then(() => (isUp = true))
-  const during = await slices(put, () => isUp)
+  const during = await slices(both, () => isUp)
   const joinedMs = performance.now() - sinceMs
-  const after = await slices(put, count => count >= seconds)
+  const after = await slices(both, count => count >= seconds)
   await end(newcomer.child)
   await peers.stop()
   console.log(`the fourth peer was up after ${(joinedMs / 1000).toFixed(1)} s`)
-  console.table([row('before', before, before), row('during', during, before), row('after', after, before)])
+  const phases = { before, during, after }
+  console.table(
+    (['put', 'get'] as const).flatMap(operation =>
+      Object.entries(phases).map(([name, phase]) => row(`${operation} ${name}`, only(phase, operation), only(before, operation)))
+    )
+  )
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
 
-async function slices(measure: () => Promise<Sample>, isOver: (slices: number) => boolean): Promise<readonly Sample[]> {
-  const samples: Sample[] = []
+/** What puts and gets took in one round. */
+interface Slice {
+  readonly put: Sample
+  readonly get: Sample
+}
+
+function only(phase: readonly Slice[], operation: keyof Slice): readonly Sample[] {
+  return phase.map(slice => slice[operation])
+}
+
+async function slices(measure: () => Promise<Slice>, isOver: (slices: number) => boolean): Promise<readonly Slice[]> {
+  const samples: Slice[] = []
   do samples.push(await measure())
   while (!isOver(samples.length))
   return samples
@@ -79,10 +97,10 @@ function row(name: string, samples: readonly Sample[], before: readonly Sample[]
   const [p50, p99, rate] = [of(samples, 'p50Ms'), of(samples, 'p99Ms'), of(samples, 'rate')]
   return {
     '': name,
-    'puts/s': rate.toFixed(0),
+    'per second': rate.toFixed(0),
     'p50 ms': p50.toFixed(1),
     'p99 ms': p99.toFixed(1),
-    'puts/s, of before': (rate / of(before, 'rate')).toFixed(2),
+    'rate, of before': (rate / of(before, 'rate')).toFixed(2),
     'p50, of before': (p50 / of(before, 'p50Ms')).toFixed(2),
     'p99, of before': (p99 / of(before, 'p99Ms')).toFixed(2)
   }
