@@ -8,6 +8,8 @@ import { capacityBounds, type CapacityBounds } from '../../src/core/capacity.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { checkedMembers, checkedOptions } from '../../src/core/ring-options.ts'
 import { claimChanges, claimProblems, type ClaimChange, type Owners, type RingFunction } from '../core/claim-problems.ts'
+import { printTable } from '../experiments/table.ts'
+import { fewestCopies } from './claim/fewest-copies.ts'
 import * as rivals from './ring/rivals.ts'
 
 const options = checkedOptions({ cluster: 'bench', partitions: 1024, replicas: 3 })
@@ -39,13 +41,6 @@ function named(peers: readonly PeerId[], owners: rivals.Owners): Owners {
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`)
-}
-
-function printRows(header: readonly string[], rows: readonly (readonly string[])[]): void {
-  const all = [header, ...rows]
-  const widths = header.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]): string => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
-  print([line(header), line(widths.map(width => '-'.repeat(width))), ...rows.map(line)].join('\n'))
 }
 
 /** All changes of the problem with this name, or of those whose name begins like this, over all sets of names. */
@@ -89,10 +84,28 @@ function row(name: string, changes: readonly ClaimChange[]): string[] {
 function printProblems(): void {
   print(`\n## Sequences, mean of ${seeds.length} sets of peer names\n`)
   const names = claimProblems('').map(({ name }) => name)
-  printRows(
+  printTable(
     ['sequence', ...HEADER],
     names.map(name => row(name, changesOf(name, ours())))
   )
+}
+
+/** For the first set of names only, because the bound takes long to compute. */
+function printBound(): void {
+  const bounds = [1.07, 1.35]
+  print('\n## The fewest copies that somebody could make who remembers who owned what, one set of peer names')
+  print(
+    'The bound is the most that a peer may hold of what it is due. From the same table before each change; newcomers get what they are due.\n'
+  )
+  const rows = claimProblems(seeds[0] ?? '').map(problem => {
+    const tables = problem.steps.map(ours())
+    const moved = claimChanges(problem, ours()).reduce((sum, change) => sum + change.moved, 0)
+    const fewest = bounds.map(bound =>
+      problem.steps.slice(1).reduce((sum, members, index) => sum + fewestCopies(tables[index] as Owners, members, bound), 0)
+    )
+    return [problem.name, String(moved), ...fewest.flatMap(copies => [String(copies), (moved / copies).toFixed(2)])]
+  })
+  printTable(['sequence', 'moved', ...bounds.flatMap(bound => [`fewest at ${bound}`, 'ratio'])], rows)
 }
 
 function printRivals(): void {
@@ -107,7 +120,7 @@ function printRivals(): void {
     ['sorted list dealt in turn', rival(peers => rivals.dealtTable(peers, options.partitions, options.replicas))]
   ]
   print('\n## Other functions that keep no history, without zones: 1 to 16 and 16 to 4 equal peers\n')
-  printRows(
+  printTable(
     ['function', ...HEADER],
     functions.map(([name, owners]) => row(name, [...changesOf('1 to 16', owners), ...changesOf('16 to 4 equal', owners)]))
   )
@@ -139,7 +152,7 @@ function printTrade(): void {
   ]
   for (const [title, problems, choices] of groups) {
     print(`\n## ${title}\n`)
-    printRows(
+    printTable(
       ['choice', ...HEADER],
       choices.map(([name, bounds]) => row(name, changesOf(problems, ours({ ...capacityBounds, ...bounds }))))
     )
@@ -149,5 +162,6 @@ function printTrade(): void {
 print("# Riak's claim problems, Q=1024, N=3")
 print('Targets: joins at most 1.1 and leaves at most 1.15 times the minimum, 0.5 % of partitions losing a quorum of owners in one change.')
 printProblems()
+printBound()
 printRivals()
 printTrade()

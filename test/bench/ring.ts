@@ -6,6 +6,7 @@
  */
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { createRing, type RingMember } from '../../src/core/ring.ts'
+import { printTable } from '../experiments/table.ts'
 import { loadsOf, measure, type Candidate, type Measures, type Table } from './ring/measures.ts'
 import * as rivals from './ring/rivals.ts'
 
@@ -69,13 +70,6 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-function printRows(header: readonly string[], rows: readonly (readonly string[])[]): void {
-  const all = [header, ...rows]
-  const widths = header.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]): string => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
-  print([line(header), line(widths.map(width => '-'.repeat(width))), ...rows.map(line)].join('\n'))
-}
-
 function cell({ maxToMean, joinRatio, leaveRatio, quorumsLostPercent, ms }: Measures): string {
   return `${maxToMean.toFixed(2)} · ${joinRatio.toFixed(2)} · ${leaveRatio.toFixed(2)} · ${quorumsLostPercent.toFixed(1)} · ${ms.toFixed(1)}`
 }
@@ -84,7 +78,7 @@ function printMeasures(title: string, candidates: readonly [string, Candidate][]
   print(
     `\n## ${title}\nmax/mean load · moved on join ÷ minimum · moved on leave ÷ minimum · % of partitions losing a quorum of owners · ms to compute\n`
   )
-  printRows(
+  printTable(
     ['function', ...SIZES.map(size => `S=${size}`)],
     candidates.map(([name, candidate]) => [name, ...SIZES.map(size => cell(measure(candidate, size, seeds)))])
   )
@@ -125,7 +119,7 @@ function printFigure8(): void {
     ]
   ]
   print("\n## The paper's Figure 8: S=30, N=3, load balancing efficiency (mean/max) by tokens per peer (T), uniform keys\n")
-  printRows(
+  printTable(
     ['strategy', ...tokens.map(count => `T=${count}`), 'the paper, as metadata grows'],
     strategies.map(([name, of, paper]) => [name, ...tokens.map(count => mean(seed => of(seed, count))), paper])
   )

@@ -124,9 +124,8 @@ function minimum(earlier: readonly RingMember[], members: readonly RingMember[],
 }
 
 /** What each peer is due for its weight: but no zone more than one copy of everything while zones suffice. */
-function dueOf(members: readonly RingMember[]): Map<PeerId, number> {
-  const zones = new Map<string, RingMember[]>()
-  for (const member of members) zones.set(member.zone ?? member.peerId, [...(zones.get(member.zone ?? member.peerId) ?? []), member])
+export function dueOf(members: readonly RingMember[]): Map<PeerId, number> {
+  const zones = zonesOf(members)
   const usable = PARTITIONS * Math.ceil(ownersAmong(members) / zones.size)
   const due = new Map<PeerId, number>()
   let rest = PARTITIONS * ownersAmong(members)
@@ -140,11 +139,19 @@ function dueOf(members: readonly RingMember[]): Map<PeerId, number> {
   return due
 }
 
+/** The members of each zone; a peer without a zone is one of its own. */
+export function zonesOf(members: readonly RingMember[]): Map<string, RingMember[]> {
+  const zones = new Map<string, RingMember[]>()
+  for (const member of members) zones.set(member.zone ?? member.peerId, [...(zones.get(member.zone ?? member.peerId) ?? []), member])
+  return zones
+}
+
 function weightOf(members: readonly RingMember[]): number {
   return members.reduce((sum, { weight }) => sum + weight, 0)
 }
 
-function ownersAmong(members: readonly RingMember[]): number {
+/** Owners that a partition has among these. */
+export function ownersAmong(members: readonly RingMember[]): number {
   return Math.min(REPLICAS, members.length)
 }
 
