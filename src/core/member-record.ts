@@ -4,7 +4,7 @@
  * The newest record of a peer wins: highest incarnation, then highest sequence. A peer raises the incarnation when it was declared gone, or finds that it
  * has forgotten what it said, and the sequence whenever it starts or changes anything: so one that starts without knowing that it was declared gone
  * is not heard before it has heard of that. Nobody can speak for
- * another, with one exception: any peer may publish that another is *evicted*. Such a record ends that peer's incarnation (it has the
+ * another, with one exception: every peer may publish that another is *evicted*. Such a record ends that peer's incarnation (it has the
  * highest sequence there is), and the peer refutes it with its next incarnation.
  *
  * Not promised: that what is said is true. A peer may claim any weight within the limits and any address. (The paper, section 4.8.1.)

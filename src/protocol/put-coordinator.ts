@@ -143,7 +143,7 @@ export class PutCoordinator {
     this.#byRequest.set(put.request, coordination)
     this.#due.add(coordination.deadlineMs, coordination.id)
     const plan = this.#plan(coordination)
-    if (this.#cannotHint(coordination, plan.get(undefined) ?? [])) return this.#settle(now, coordination, 'hints-full', effects)
+    if (this.#cannotHint(coordination, plan.get(undefined) ?? [])) return this.#failed(now, coordination, 'hints-full', effects)
     replica.change(now, put.key, operations.mint(this.#mint(coordination, plan)), effects)
   }
 

@@ -315,18 +315,21 @@ export class TombstoneReaper implements StorageClient {
     const { graveyard } = this.#parts
     const { key } = entry
     let isGone = false
+    let isBuried = false
     return {
       from,
       apply: (now, row) => {
         isGone = row === undefined
         if (!this.#isReapable(now, entry, row)) return { row, operations: [], then: [] }
         isGone = true
+        isBuried = true
         graveyard.bury(now, key, row.record)
         return { row: undefined, operations: [], then: [{ kind: 'report', event: { type: 'tombstone-reaped', key, record: row.record } }] }
       },
       settled: (_now, effects) => done(isGone, effects),
       fail: (_now, _failure, effects) => {
-        graveyard.exhume(key)
+        // A repeated order that is turned away says nothing of what an earlier one reaped.
+        if (isBuried) graveyard.exhume(key)
         done(false, effects)
       }
     }
