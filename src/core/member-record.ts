@@ -73,7 +73,7 @@ export const signatureBytesMax = 512
 
 /** The bytes that the issuer signs: bound to their purpose and to the cluster. */
 export function memberSigningBytes(member: UnsignedMember, cluster: string): Uint8Array {
-  const out = new Writer()
+  const out = emptied()
   out.string(1, 'dynamesh member record 1')
   out.string(2, cluster)
   out.message(3, nested => writeUnsigned(nested, member))
@@ -207,7 +207,7 @@ export function readMember(reader: Reader): MemberRecord {
 
 /** Name of what a record says, 8 bytes, whoever issued it. */
 export function memberContentHash(record: MemberRecord): Uint8Array {
-  const out = new Writer()
+  const out = emptied()
   writeUnsigned(out, { ...record, issuer: record.peerId })
   return sha256(out.view()).slice(0, 8)
 }
@@ -228,9 +228,17 @@ function writeUnsigned(out: Writer, member: UnsignedMember): void {
 
 /** Bytes of one record. */
 export function encodeMember(record: MemberRecord): Uint8Array {
-  const out = new Writer()
+  const out = emptied()
   writeMember(out, record)
-  return out.view()
+  return out.finish()
+}
+
+/** Records are written in one place and copied from there: they are small, and a large cluster encodes many of them. */
+const writer = new Writer()
+
+function emptied(): Writer {
+  writer.reset()
+  return writer
 }
 
 function checkFields(member: UnsignedMember): void {

@@ -172,6 +172,10 @@ export class Membership {
     try {
       const record = (this.#parts.recordOf ?? decodeMember)(bytes)
       if (isPassing(record)) return 'ignore'
+      const known = this.#view.get(record.peerId)
+      // What was checked before is passed on, and what is outdated stops here, without another look at its signature.
+      if (known === record || (known !== undefined && equalBytes(encodeMember(known), bytes))) return 'accept'
+      if (compareVersions(record, known) < 0) return 'ignore'
       checkMember(record, this.#parts.cluster, this.#parts.verifier)
       this.#merge(now, [record], effects)
       return 'accept'
@@ -263,7 +267,7 @@ export class Membership {
   }
 
   #recordsArrived(now: Instant, from: PeerId, records: readonly MemberRecord[], effects: Effect[]): void {
-    const news = records.filter(record => compareVersions(record, this.#view.get(record.peerId)) >= 0)
+    const news = records.filter(record => isNews(record, this.#view.get(record.peerId)))
     for (const record of news) checkMember(record, this.#parts.cluster, this.#parts.verifier)
     this.#merge(now, news, effects)
     if (this.#firstExchange?.with === from) this.#knowsMembers(effects)
@@ -350,6 +354,12 @@ export class Membership {
   #jittered(ms: number): number {
     return Math.floor(ms * 0.75) + this.#parts.random.below(Math.floor(ms / 2))
   }
+}
+
+/** False for what is known, or older: that is not worth the check of a signature. */
+function isNews(record: MemberRecord, known: MemberRecord | undefined): boolean {
+  const compared = compareVersions(record, known)
+  return compared > 0 || (compared === 0 && !(known?.issuer === record.issuer && equalBytes(known.signature, record.signature)))
 }
 
 function row(record: MemberRecord): BatchOperation {

@@ -2,29 +2,58 @@
  * Work that simulated peers share. A ring is a pure function of its members, a record one of its bytes, and a signature holds or does not: a thousand
  * simulated peers need each of these once, where real peers each do it for themselves.
  */
-import { equalBytes } from '../core/bytes.ts'
+import { equalBytes, toMapKey } from '../core/bytes.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import { decodeMember, type MemberRecord, type MemberVerifier } from '../core/member-record.ts'
 import { createRing, type Ring, type RingMember } from '../core/ring.ts'
+import type { Message } from '../protocol/message.ts'
+import { readMessage } from '../protocol/message-codec.ts'
 import type { RingFunction } from '../protocol/neighbourhood.ts'
 import { simulatedVerifier } from './simulated-identity.ts'
 
 export interface SharedWork {
   readonly ringOf: RingFunction
   readonly recordOf: (bytes: Uint8Array) => MemberRecord
+  /** The same record as all others have it. */
+  readonly known: (record: MemberRecord) => MemberRecord
+  readonly messageOf: (frame: Uint8Array) => Message
   readonly verifier: MemberVerifier
 }
 
 export function sharedWork(): SharedWork {
-  return { ringOf: ringCache(), recordOf: recordCache(), verifier: verdictCache() }
+  const known = records()
+  return {
+    ringOf: ringCache(),
+    known,
+    recordOf: recordCache(known),
+    messageOf: frame => messageWith(known, readMessage(frame)),
+    verifier: verdictCache()
+  }
+}
+
+function messageWith(known: SharedWork['known'], message: Message): Message {
+  return message.type === 'view-records' ? { ...message, records: message.records.map(known) } : message
+}
+
+/** One object for each record, which stands for all that are equal: a signature is of one content. */
+function records(): (record: MemberRecord) => MemberRecord {
+  const bySignature = new Map<string, MemberRecord>()
+  return record => {
+    const { peerId, incarnation, sequence, issuer, signature } = record
+    const name = `${peerId} ${incarnation} ${sequence} ${issuer} ${toMapKey(signature)}`
+    const known = bySignature.get(name)
+    if (known !== undefined) return known
+    bySignature.set(name, record)
+    return record
+  }
 }
 
 /** Gossip hands the same bytes to all: the record that they are is read once. */
-function recordCache(): (bytes: Uint8Array) => MemberRecord {
-  const records = new WeakMap<Uint8Array, MemberRecord>()
+function recordCache(known: (record: MemberRecord) => MemberRecord): (bytes: Uint8Array) => MemberRecord {
+  const read = new WeakMap<Uint8Array, MemberRecord>()
   return bytes => {
-    const record = records.get(bytes) ?? decodeMember(bytes)
-    records.set(bytes, record)
+    const record = read.get(bytes) ?? known(decodeMember(bytes))
+    read.set(bytes, record)
     return record
   }
 }

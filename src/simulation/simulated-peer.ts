@@ -10,13 +10,12 @@ import type { GetCall } from '../protocol/get-coordinator.ts'
 import { encodeHello, judgeHello } from '../protocol/hello.ts'
 import type { Instant } from '../protocol/instant.ts'
 import type { Message } from '../protocol/message.ts'
-import { readMessage, writeMessage } from '../protocol/message-codec.ts'
+import { writeMessage } from '../protocol/message-codec.ts'
 import { leaveMintingId } from '../protocol/minting-id.ts'
 import type { PutCall } from '../protocol/put-request.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
 import { PeerClock, throttled } from './peer-clock.ts'
 import { createRingPeer, requestIdOf, type CallOutcome, type Life, type SimulatedPeerParts } from './peer-life.ts'
-import { simulatedVerifier } from './simulated-identity.ts'
 import type { Endpoint } from './simulated-network.ts'
 import type { SimulatedStorage, StorageAnswer, Unsynced } from './simulated-storage.ts'
 import { loadStoredState } from './stored-state.ts'
@@ -175,9 +174,9 @@ export class SimulatedPeer implements Endpoint {
   }
 
   admit(peer: PeerId, hello: Uint8Array): boolean {
-    const judged = judgeHello(this.#parts.configuration, peer, hello, simulatedVerifier)
+    const judged = judgeHello(this.#parts.configuration, peer, hello, this.#parts.shared.verifier)
     if ('refusal' in judged) this.#parts.observer.noted(this.peer, `refuses ${peer}: ${judged.refusal.message}`)
-    else this.#life?.admitted.set(peer, judged.member)
+    else this.#life?.admitted.set(peer, this.#parts.shared.known(judged.member))
     return !('refusal' in judged)
   }
 
@@ -218,7 +217,7 @@ export class SimulatedPeer implements Endpoint {
   /** A message that another peer of ours wrote: failing to read it is a mistake of the codec. */
   #read(frame: Uint8Array): Message | undefined {
     try {
-      return readMessage(frame.slice())
+      return this.#parts.shared.messageOf(frame.slice())
     } catch (error) {
       this.#parts.observer.broke(this.peer, error)
       return undefined

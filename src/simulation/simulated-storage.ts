@@ -42,7 +42,8 @@ export class SimulatedStorage {
   readonly #time: VirtualTime
   readonly #random: Prng
   readonly #delays: DiskDelays
-  #rows = new Map<string, DiskRow>()
+  /** By the first byte of their keys, which says what they are. */
+  #rows = new Map<string, Map<string, DiskRow>>()
   #pending: PendingWrite[] = []
   #generation = 0
   #lastWriteAtMs = 0
@@ -124,31 +125,32 @@ export class SimulatedStorage {
   }
 
   snapshot(): StorageSnapshot {
-    return new Map(this.#rows)
+    return new Map(this.#each(''))
   }
 
   /** Puts an older state in the place of the current one. */
   restore(snapshot: StorageSnapshot): void {
     this.crash('lost')
-    this.#rows = new Map(snapshot)
+    this.#rows = new Map()
+    for (const [mapKey, row] of snapshot) this.#kind(mapKey).set(mapKey, row)
   }
 
   /** A bit of a durable row turns: it cannot be read any more, until it is written again. False when there is no such row. */
   flip(key: Uint8Array): boolean {
     const mapKey = toMapKey(key)
-    const row = this.#rows.get(mapKey)
-    if (row !== undefined) this.#rows.set(mapKey, { ...row, isDamaged: true })
+    const row = this.#row(mapKey)
+    if (row !== undefined) this.#kind(mapKey).set(mapKey, { ...row, isDamaged: true })
     return row !== undefined
   }
 
   /** True for a durable row that cannot be read. */
   isDamaged(key: Uint8Array): boolean {
-    return this.#rows.get(toMapKey(key))?.isDamaged === true
+    return this.#row(toMapKey(key))?.isDamaged === true
   }
 
   /** A durable row, at once. */
   get(key: Uint8Array): Uint8Array | undefined {
-    const row = this.#rows.get(toMapKey(key))
+    const row = this.#row(toMapKey(key))
     return row?.isDamaged === true ? undefined : row?.value
   }
 
@@ -167,6 +169,23 @@ export class SimulatedStorage {
     this.#change(operation)
   }
 
+  #row(mapKey: string): DiskRow | undefined {
+    return this.#rows.get(mapKey.slice(0, 1))?.get(mapKey)
+  }
+
+  /** The rows of which this may be one. */
+  #kind(mapKey: string): Map<string, DiskRow> {
+    const name = mapKey.slice(0, 1)
+    const rows = this.#rows.get(name) ?? new Map<string, DiskRow>()
+    this.#rows.set(name, rows)
+    return rows
+  }
+
+  /** All rows that may begin so. */
+  #each(start: string): Iterable<[string, DiskRow]> {
+    return start === '' ? [...this.#rows.values()].flatMap(rows => [...rows]) : this.#kind(start)
+  }
+
   #refusal(batch: readonly BatchOperation[]): { readonly ok: false; readonly failure: StorageFailure } | undefined {
     if (this.#fails()) return FAILED
     return this.isFull && batch.some(operation => operation.type === 'put') ? FULL : undefined
@@ -181,7 +200,7 @@ export class SimulatedStorage {
   #all(prefix: Uint8Array): readonly DiskRow[] {
     const start = toMapKey(prefix)
     const found: [string, DiskRow][] = []
-    for (const entry of this.#rows) if (entry[0].startsWith(start)) found.push(entry)
+    for (const entry of this.#each(start)) if (entry[0].startsWith(start)) found.push(entry)
     return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
   }
 
@@ -217,8 +236,8 @@ export class SimulatedStorage {
 
   #change(operation: BatchOperation): void {
     const mapKey = toMapKey(operation.key)
-    if (operation.type === 'delete') this.#rows.delete(mapKey)
-    else this.#rows.set(mapKey, { key: operation.key.slice(), value: operation.value.slice(), isDamaged: false })
+    if (operation.type === 'delete') this.#kind(mapKey).delete(mapKey)
+    else this.#kind(mapKey).set(mapKey, { key: operation.key.slice(), value: operation.value.slice(), isDamaged: false })
   }
 
   #delay(ms: number): number {
