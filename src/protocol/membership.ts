@@ -34,8 +34,8 @@ import type { Tokens } from './tokens.ts'
 import { answerRequest, answerSummary, compareVersions, compareViews, summarize } from './view-exchange.ts'
 import { encodeUtf8 } from '../core/codec.ts'
 
-/** How often views are compared with a random peer, and the own record is gossiped again: the latter at most once a second by all members together. */
-export const membershipMs = { exchange: 3000, heartbeat: 30_000, heartbeatPerMember: 1000 } as const
+/** How often views are compared with a random peer, and the own record is gossiped again: the latter at most once in ten seconds by all members together. */
+export const membershipMs = { exchange: 3000, heartbeat: 30_000, heartbeatPerMember: 10_000 } as const
 
 /** Meta row of this storage incarnation's replica id. */
 export const replicaIdKey: Uint8Array = metaKey('replica')

@@ -65,6 +65,7 @@ export class ScaleRun {
       framed: (_peer, message, bytes) => this.#framed(message, bytes),
       reported: (peer, event) => {
         if (event.type === 'members-changed') for (const about of event.peers) this.#heard(peer, about)
+        else if (event.type === 'left') this.#news.stopped(this.cluster.time.nowMs, peer)
       }
     }
     const names = Array.from({ length: peers }, (_, index) => peerName(index))

@@ -35,7 +35,11 @@ function quantile(ascending: readonly number[], share: number): string {
   return found === undefined ? '-' : `${(found / 1000).toFixed(2)} s`
 }
 
-function row(peers: number, what: string, phase: ScalePhase, realMs: number): string {
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
+
+function row(peers: number, what: string, phase: ScalePhase, ring: number, realMs: number): string {
   const bytes = (count: number): string => (count < 10_000 ? `${count.toFixed(0)} B` : `${(count / 1000).toFixed(1)} kB`)
   return `| ${[
     peers,
@@ -44,6 +48,7 @@ function row(peers: number, what: string, phase: ScalePhase, realMs: number): st
     quantile(phase.spreadMs, 0.5),
     quantile(phase.spreadMs, 0.99),
     phase.gossipPerSecond.toFixed(2),
+    phase.changes === 0 ? '-' : ((phase.gossipPerSecond * phase.seconds) / phase.changes).toFixed(1),
     bytes(phase.gossipBytesPerSecond),
     phase.digestsPerSecond.toFixed(2),
     bytes(phase.digestBytesPerSecond),
@@ -51,28 +56,31 @@ function row(peers: number, what: string, phase: ScalePhase, realMs: number): st
     phase.connectionsMean.toFixed(1),
     phase.connectionsMax,
     phase.dialsPerMinute.toFixed(2),
+    ring.toFixed(1),
     ((phase.seconds * 1000) / realMs).toFixed(1)
   ].join(' | ')} |`
 }
 
 print('# Large clusters under virtual time, N=3, Q=1024; messages and bytes are sent ones, per peer and second\n')
 print(
-  '| peers | | changes told | known to all, p50 | p99 | gossip messages | bytes | view messages | bytes | other messages | connections, mean | most | dials/min | virtual/real time |'
+  '| peers | | changes told | known to all, p50 | p99 | gossip messages | per change | bytes | view messages | bytes | other messages | connections, mean | most | dials/min | one ring, ms | virtual/real time |'
 )
-print(`|${' --- |'.repeat(14)}`)
+print(`|${' --- |'.repeat(16)}`)
 for (const peers of sizes.length === 0 ? [100, 300, 1000] : sizes) {
   const [neighboursMax, connectionsMax] = isAll ? [peers * 2, peers * 2] : [neighboursMaxNodejs, connectionsMaxNodejs]
   const run = new ScaleRun({ seed: 1, peers, churnPerMinute: 0.05, neighboursMax, connectionsMax })
+  const ring = ringMs(peers)
   const started = performance.now()
   const allKnow = run.start()
   const restAt = performance.now()
   if (!allKnow) print('not everybody heard of everybody within three minutes')
   const rest = run.phase(MINUTES.rest, 0)
   const churnAt = performance.now()
-  print(row(peers, 'at rest', rest, churnAt - restAt))
+  print(row(peers, 'at rest', rest, ring, churnAt - restAt))
   const churn = run.phase(MINUTES.churn, 1)
-  print(row(peers, '5 % a minute', churn, performance.now() - churnAt))
+  const endAt = performance.now()
+  print(row(peers, '5 % a minute', churn, ring, endAt - churnAt))
   print(
-    `  start ${((restAt - started) / 1000).toFixed(1)} s, all ${((performance.now() - started) / 1000).toFixed(1)} s of real time, one ring ${ringMs(peers).toFixed(1)} ms, ${Math.round(process.memoryUsage().rss / 1e6)} MB`
+    `  real time: start ${seconds(restAt - started)}, ${MINUTES.churn} minutes of churn ${seconds(endAt - churnAt)}, all ${seconds(endAt - started)}; ${churn.unheard} changes unheard, ${Math.round(process.memoryUsage().rss / 1e6)} MB`
   )
 }

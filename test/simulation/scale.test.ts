@@ -28,6 +28,11 @@ describe('a cluster that grows from 30 to 100 peers', () => {
     expect(large.churn.connectionsMax).toBeLessThanOrEqual(48)
   })
 
+  test('spends no more gossip per peer on a change', () => {
+    const perChange = ({ churn }: Phases): number => (churn.gossipPerSecond * churn.seconds) / churn.changes
+    expect(perChange(large)).toBeLessThan(perChange(small) * 1.5)
+  })
+
   test('compares views as often per peer', () => {
     expect(large.rest.digestsPerSecond).toBeLessThan(small.rest.digestsPerSecond * 1.5)
   })
