@@ -116,6 +116,8 @@ export const backgroundRecordsPerSecondMin = 200
 export const backgroundRecordsPerSecondMax = 20_000
 /** Partitions that a peer is given at the same time because the ring changed; whoever offers a further one is told to come again. */
 export const takesMax = 8
+/** Records of one of them that are waited for; past it the oldest are no longer. A giver names far fewer before it has sent them. */
+export const takesWantedMax = 4096
 /** Trie nodes in one message of anti-entropy. (*wire*) */
 export const exchangeNodesMax = 1024
 /** Keys whose versions are in one message of anti-entropy. (*wire*) */

@@ -83,8 +83,14 @@ export class Completion {
   /** Tells those who asked, and have got everything by now. */
   answerAskers(effects: Effect[]): void {
     if (this.#askers.size === 0) return
-    const ring = this.#parts.routing.ring().digest
+    const { routing } = this.#parts
+    const ring = routing.ring().digest
     for (const [asker, asked] of this.#askers) {
+      if (!routing.isReachable(asker)) {
+        // Whoever is gone asks again when it is back.
+        this.#askers.delete(asker)
+        continue
+      }
       if (this.#parts.owes(asker) || !this.#parts.mayLetGo(asker)) continue
       if (asked !== ring || this.#parts.hints.has(asker) || this.#parts.refill.isGiving(asker)) continue
       this.#askers.delete(asker)

@@ -9,7 +9,7 @@
  */
 import { toMapKey } from '../core/bytes.ts'
 import type { PeerId } from '../core/identifiers.ts'
-import { takesMax } from '../core/limits.ts'
+import { takesMax, takesWantedMax } from '../core/limits.ts'
 import { position } from '../core/position.ts'
 import { equalSums, type TrieSum } from '../core/trie-sum.ts'
 import type { AdmissionControl } from './admission-control.ts'
@@ -131,6 +131,10 @@ export class Taking {
       lease.wanted.add(toMapKey(place))
     }
     this.#parts.admission.spend(wanted.length)
+    for (const oldest of lease.wanted) {
+      if (lease.wanted.size <= takesWantedMax) break
+      lease.wanted.delete(oldest)
+    }
     lease.isLast ||= isLast
     answer(effects, from, { type: 'offer-wanted', id, status: 'taken', wanted })
     this.#endIfDone(partition, lease)
