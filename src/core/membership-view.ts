@@ -133,10 +133,15 @@ export function viewOf(records: readonly MemberRecord[]): MembershipView {
  * @throws `ERR_MEMBERS_FULL` when a newcomer would exceed the limit
  */
 export function mergeMember(view: MembershipView, record: MemberRecord): { readonly view: MembershipView; readonly changed: boolean } {
+  if (!hasRoomFor(view, record)) throw full()
   const known = view.get(record.peerId)
-  if (known === undefined && view.size >= membersMax) throw full()
   if (known !== undefined && compareMembers(record, known) <= 0) return { view, changed: false }
   return { view: view.with(record), changed: true }
+}
+
+/** True unless `record` is of a newcomer and the view is full: those that have gone count, too. */
+export function hasRoomFor(view: MembershipView, record: MemberRecord): boolean {
+  return view.size < membersMax || view.get(record.peerId) !== undefined
 }
 
 /** True for a status that nobody waits for: the peer left, or was declared gone. */

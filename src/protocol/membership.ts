@@ -22,7 +22,7 @@ import {
   type MemberStatus,
   type MemberVerifier
 } from '../core/member-record.ts'
-import { isGone, mergeMember, type MembershipView } from '../core/membership-view.ts'
+import { hasRoomFor, isGone, mergeMember, type MembershipView } from '../core/membership-view.ts'
 import type { Prng } from '../core/prng.ts'
 import type { BatchOperation, Effect } from './effect.ts'
 import type { Instant } from './instant.ts'
@@ -171,7 +171,8 @@ export class Membership {
     if (this.#gossipCount > gossipPerSecondMax) return 'ignore'
     try {
       const record = (this.#parts.recordOf ?? decodeMember)(bytes)
-      if (isPassing(record)) return 'ignore'
+      // Whoever passes on a newcomer that finds no room here did nothing wrong.
+      if (isPassing(record) || !hasRoomFor(this.#view, record)) return 'ignore'
       const known = this.#view.get(record.peerId)
       // What was checked before is passed on, and what is outdated stops here, without another look at its signature.
       if (known === record || (known !== undefined && equalBytes(encodeMember(known), bytes))) return 'accept'
@@ -286,10 +287,14 @@ export class Membership {
     if (this.#own.status === 'joining') this.#parts.met(now, effects)
   }
 
-  /** Merges checked records; `told` are effects that follow once they are kept, or the disk refused. */
+  /** Merges checked records, but no newcomer into a full view; `told` are effects that follow once they are kept, or the disk refused. */
   #merge(now: Instant, records: readonly MemberRecord[], effects: Effect[], told: readonly Effect[] = []): void {
     const changed: MemberRecord[] = []
     for (const record of records.filter(each => !isPassing(each))) {
+      if (!hasRoomFor(this.#view, record)) {
+        effects.push({ kind: 'report', event: { type: 'counted', name: 'refused.ERR_MEMBERS_FULL' } })
+        continue
+      }
       const merged = mergeMember(this.#view, record)
       if (!merged.changed) continue
       this.#view = merged.view
