@@ -29,7 +29,17 @@ import type { Tokens } from './tokens.ts'
  * Silence after which an offer is made again; time without a useful answer after which an owner counts as one that cannot be asked; the pauses after it was
  * busy, refused or could not be reached, after the storage failed, and while hints for it wait; and how long these may not get fewer.
  */
-const giveMs = { silence: 2000, patience: 300_000, busy: 50, refused: 300, away: 500, failed: 1000, pace: 20, stalled: 2000 } as const
+const giveMs = {
+  silence: 2000,
+  patience: 300_000,
+  busy: 50,
+  busyMax: 400,
+  refused: 300,
+  away: 500,
+  failed: 1000,
+  pace: 20,
+  stalled: 2000
+} as const
 
 /** Keys of a partition, from one on, that are being offered. */
 interface Page {
@@ -59,6 +69,8 @@ interface Gift {
   wakeAtMs: number
   /** When the owner last answered, or was reached again. */
   heardAtMs: number
+  /** How often in a row it was busy. */
+  turnedAway: number
   /** It cannot be asked: it gets a hint for everything. */
   isAway: boolean
   /** Hints that waited for it when they were last fewer, and when that was. */
@@ -274,7 +286,9 @@ export class Giving implements StorageClient {
 
   #answered(now: Instant, gift: Gift, { status, wanted }: OfferWanted, effects: Effect[]): void {
     const { page } = gift
-    this.#rest(gift, now.ms)
+    gift.turnedAway = status === 'busy' ? gift.turnedAway + 1 : 0
+    // Another partition may be taken at once; but asking for one after the other would cost more than giving them.
+    this.#rest(gift, now.ms + (gift.turnedAway > 1 ? Math.min(giveMs.busy * 2 ** (gift.turnedAway - 2), giveMs.busyMax) : 0))
     if (page === undefined) return
     if (status === 'taken') {
       const keys = wanted.flatMap(number => page.keys[number] ?? [])
@@ -360,6 +374,7 @@ function newGift({ ms }: Instant, target: PeerId): Gift {
     compared: [],
     wakeAtMs: ms,
     heardAtMs: ms,
+    turnedAway: 0,
     isAway: false,
     waiting: 0,
     fewerAtMs: ms
