@@ -111,7 +111,7 @@ export const reclaimStretchRows = 16_384
  */
 export const foregroundTargetMs = 50
 /** Records of background work that a peer starts a second at least, however long requests wait: so that it ends. */
-export const backgroundRecordsPerSecondMin = 200
+export const backgroundRecordsPerSecondMin = 400
 /** The same at most; further work waits. */
 export const backgroundRecordsPerSecondMax = 20_000
 /** Partitions that a peer is given at the same time because the ring changed; whoever offers a further one is told to come again. */

@@ -175,7 +175,7 @@ export class Giving implements StorageClient {
     const found = indexedKeys(rows)
     const entries = found.filter(({ place }) => index.trie.partitionOf(place) === page.partition)
     page.keys = entries.map(({ key }) => key)
-    page.isLast = entries.length < found.length || rows.length < offerKeysMax
+    page.isLast = entries.length < found.length || rows.length < rowsOf(page)
     page.next = rows.at(-1)?.key ?? page.after
     if (gift.isAway) return this.#keep(now, gift, page, page.keys, effects)
     const { partition, isLast } = page
@@ -303,7 +303,7 @@ export class Giving implements StorageClient {
     this.#work(gift)
     const token = this.#parts.tokens.take(this)
     this.#scans.set(token, gift)
-    effects.push({ kind: 'scan', prefix: prefixes.index, after: page.after, limit: offerKeysMax, token })
+    effects.push({ kind: 'scan', prefix: prefixes.index, after: page.after, limit: rowsOf(page), token })
   }
 
   /** Keeps a hint for each of these keys; a page of which one could not be kept is offered again. */
@@ -361,6 +361,11 @@ export class Giving implements StorageClient {
 /** Partitions that may be compared now. */
 function due(now: Instant, { rest }: Gift): number[] {
   return [...rest].flatMap(([partition, atMs]) => (atMs <= now.ms ? [partition] : []))
+}
+
+/** Rows to read for a page: those of the partition, and one by which its end is seen. */
+function rowsOf({ sum }: Page): number {
+  return Math.min(sum.count + 1, offerKeysMax)
 }
 
 function newGift({ ms }: Instant, target: PeerId): Gift {

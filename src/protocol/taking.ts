@@ -97,8 +97,7 @@ export class Taking {
   #look(now: Instant, from: PeerId, message: OfferKeys, effects: Effect[]): void {
     const { partition } = message
     if (!this.#owns(partition)) return answer(effects, from, wantedNothing(message, 'refused'))
-    if (!this.#mayGive(now, from, partition) || !this.#parts.admission.mayStart(now))
-      return answer(effects, from, wantedNothing(message, 'busy'))
+    if (!this.#mayGive(now, from, partition) || !this.#isAdmitted(now)) return answer(effects, from, wantedNothing(message, 'busy'))
     const lease = this.#lease(now, from, partition)
     const { loader, trie } = this.#parts.index
     if (trie.isHeld(partition)) return this.#choose(from, message, lease, effects)
@@ -107,6 +106,12 @@ export class Taking {
       if (isLoaded && this.#leases.get(partition) === lease) this.#choose(from, message, lease, out)
     }
     loader.load(partition, loaded, effects)
+  }
+
+  /** One that is joining does not count for quorums yet: nobody is kept waiting by what it takes. */
+  #isAdmitted(now: Instant): boolean {
+    const { admission, routing } = this.#parts
+    return routing.isJoining(routing.self) || admission.mayStart(now)
   }
 
   #mayGive(now: Instant, from: PeerId, partition: number): boolean {

@@ -8,6 +8,7 @@
  * the machine's cores: where these are few, what the join needs is taken from the requests, and the question is only how much.
  */
 import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -83,7 +84,13 @@ async function slices(measure: () => Promise<Slice>, isOver: (slices: number) =>
 function joining(peers: Peers): { readonly child: ChildProcess; readonly up: Promise<unknown> } {
   const script = fileURLToPath(new URL('store/peer-process.ts', import.meta.url))
   const child = fork(script, [join(folder, 'd'), peers.address], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  return { child, up: new Promise(resolve => child.once('message', resolve)) }
+  const isUp = async (): Promise<void> => {
+    // Its address; it may have stopped waiting for the others by then.
+    await once(child, 'message')
+    child.send('up')
+    await once(child, 'message')
+  }
+  return { child, up: isUp() }
 }
 
 function end(child: ChildProcess): Promise<void> {

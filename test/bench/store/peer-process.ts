@@ -15,7 +15,23 @@ process.send?.(peer.status().addresses[0])
 let keys = 0
 
 async function serve(to: Peer, question: Question): Promise<void> {
-  process.send?.(question === 'cpu' ? usedUs() : question === 'ready' ? await ready(to) : await measure(to, question))
+  process.send?.(await answer(to, question))
+}
+
+function answer(to: Peer, question: Question): unknown {
+  if (question === 'cpu') return usedUs()
+  if (question === 'ready') return ready(to)
+  return question === 'up' ? up(to) : measure(to, question)
+}
+
+/** Resolves once the peer holds everything that it owns. */
+async function up(of: Peer): Promise<string> {
+  await new Promise<void>(resolve => {
+    const check = (): void => (of.status().state === 'up' ? resolve() : undefined)
+    of.addEventListener('member:up', check)
+    check()
+  })
+  return 'up'
 }
 
 function usedUs(): number {

@@ -47,7 +47,7 @@ export async function startPeers(folder: string, profile: string | undefined): P
 }
 
 /** What a process of the benchmark can be asked. */
-export type Question = Measurement | 'ready' | 'cpu'
+export type Question = Measurement | 'ready' | 'cpu' | 'up'
 
 async function ask(child: ChildProcess, question: Question): Promise<unknown> {
   child.send(question)
