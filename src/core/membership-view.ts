@@ -177,9 +177,15 @@ function lasting(records: readonly MemberRecord[]): readonly MemberRecord[] {
   return records.filter(record => !isPassing(record))
 }
 
-function ringMemberOf({ peerId, weight, durable, zone }: MemberRecord): RingMember {
-  return { peerId, weight, durable, zone }
+/** What the ring needs of a record, made once for all views that hold it. */
+function ringMemberOf(record: MemberRecord): RingMember {
+  const { peerId, weight, durable, zone } = record
+  const member = inRing.get(record) ?? { peerId, weight, durable, zone }
+  inRing.set(record, member)
+  return member
 }
+
+const inRing = new WeakMap<MemberRecord, RingMember>()
 
 /** Where the entry of `peer` is in a list in ascending order of peer ids, or would be. */
 function placeOf(sorted: readonly { readonly peerId: PeerId }[], peer: PeerId): number {
