@@ -1,26 +1,17 @@
 /** Members that disagree about who is one, or change their minds: all converge, nothing is lost, and what moves is in proportion to what changed. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { ada, ben, clusterOf, cyd, dee, eve, fay } from './cast.ts'
-import { fill, watchMovement } from './movement.ts'
+import type { Cluster, ClusterOptions } from '../../src/simulation/cluster.ts'
+import { ada, ben, cyd, dee, eve, fay } from './cast.ts'
+import { expectRest, filledCluster, watchMovement } from './movement.ts'
 
 const keys = Array.from({ length: 120 }, (_, index) => `key-${index}`)
 const statusAt = (cluster: Cluster, peer: PeerId, of: PeerId): string | undefined => cluster.peer(peer).ringPeer?.view.get(of)?.status
 
-function filled(peers: number, options: Parameters<typeof clusterOf>[1] = {}): Cluster {
-  const cluster = clusterOf(peers, { partitions: 32, trace: false, ...options })
-  fill(cluster, ada, keys)
-  cluster.run(20_000)
-  return cluster
-}
+const filled = (peers: number, options: Omit<ClusterOptions, 'peers'> = {}): Cluster =>
+  filledCluster(peers, keys, { partitions: 32, ...options })
 
-function comesToRest(cluster: Cluster): void {
-  expect(cluster.settle(600_000)).toBe(true)
-  cluster.run(20_000)
-  expect(divergences(cluster, keys)).toEqual([])
-}
+const comesToRest = (cluster: Cluster): void => expectRest(cluster, keys)
 
 function expectNothingLost(cluster: Cluster, asked: PeerId = ada): void {
   for (const key of keys) expect(cluster.get(asked, key, { quorum: 2 }).values).toEqual([`value of ${key}`])

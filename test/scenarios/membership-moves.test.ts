@@ -2,26 +2,16 @@
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import type { MoveProgress } from '../../src/protocol/move-progress.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { ada, ben, clusterOf, cyd, dee, eve } from './cast.ts'
-import { fill, watchMovement, type Movement } from './movement.ts'
+import type { Cluster, ClusterOptions } from '../../src/simulation/cluster.ts'
+import { ada, ben, cyd, dee, eve } from './cast.ts'
+import { expectRest, filledCluster, watchMovement, type Movement } from './movement.ts'
 
 const keys = Array.from({ length: 400 }, (_, index) => `key-${index}`)
 
-function filled(peers: number, options: Parameters<typeof clusterOf>[1] = {}): Cluster {
-  const cluster = clusterOf(peers, { partitions: 64, trace: false, ...options })
-  fill(cluster, ada, keys)
-  cluster.run(20_000)
-  return cluster
-}
+const filled = (peers: number, options: Omit<ClusterOptions, 'peers'> = {}): Cluster =>
+  filledCluster(peers, keys, { partitions: 64, ...options })
 
-/** Waits until all is where it belongs. */
-function comesToRest(cluster: Cluster): void {
-  expect(cluster.settle(600_000)).toBe(true)
-  cluster.run(20_000)
-  expect(divergences(cluster, keys)).toEqual([])
-}
+const comesToRest = (cluster: Cluster): void => expectRest(cluster, keys)
 
 /** Without faults nobody is sent what it holds. */
 function expectOnce(moves: Movement): void {

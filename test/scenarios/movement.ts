@@ -2,7 +2,10 @@
 import { decodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { recordHash } from '../../src/core/record.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
+import { expect } from 'vitest'
+import type { Cluster, ClusterOptions } from '../../src/simulation/cluster.ts'
+import { divergences } from '../../src/simulation/convergence.ts'
+import { ada, clusterOf } from './cast.ts'
 
 export interface Movement {
   /** Records sent, by the peer that sent them. */
@@ -49,6 +52,21 @@ function copies(cluster: Cluster, keys: readonly string[]): ReadonlyMap<string, 
       if (copy !== undefined) found.set(`${peer} ${key}`, recordHash(copy))
     }
   return found
+}
+
+/** A settled cluster in which each key has a value of its own. */
+export function filledCluster(peers: number, keys: readonly string[], options: Omit<ClusterOptions, 'peers'> = {}): Cluster {
+  const cluster = clusterOf(peers, { trace: false, ...options })
+  fill(cluster, ada, keys)
+  cluster.run(20_000)
+  return cluster
+}
+
+/** Waits until all is where it belongs. */
+export function expectRest(cluster: Cluster, keys: readonly string[]): void {
+  expect(cluster.settle(600_000)).toBe(true)
+  cluster.run(20_000)
+  expect(divergences(cluster, keys)).toEqual([])
 }
 
 /** Puts a value of its own under each key, many at a time. */
