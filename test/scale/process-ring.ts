@@ -2,12 +2,14 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePorts } from '../../src/cli/listen.ts'
+import { isPortFree } from '../../src/cli/listen.ts'
 import { PeerProcess } from '../chaos/peer-process.ts'
 
 const host = '127.0.0.1'
 /** Peers that one joins by, when there are so many. */
 const joinPeers = 3
+/** Where the search for free ports begins; runs beside each other begin at different places. */
+const [firstPort, portsApart] = [12_000, 10_000]
 const pollMs = 100
 const patienceMs = 120_000
 /** Unit of the processor time in `/proc`, as on every Linux that Node.js runs on. */
@@ -19,6 +21,8 @@ export class ProcessRing {
   readonly #cluster: string
   readonly #addresses = new Map<PeerProcess, string>()
 
+  #nextPort = firstPort + Math.floor(Math.random() * portsApart)
+
   constructor(folder: string, cluster: string) {
     this.#folder = folder
     this.#cluster = cluster
@@ -28,7 +32,7 @@ export class ProcessRing {
   async grow(count: number): Promise<readonly PeerProcess[]> {
     const grown: PeerProcess[] = []
     await mkdir(this.#folder, { recursive: true })
-    const ports = await freePorts(host, count * 2)
+    const ports = await this.#freePorts(count * 2)
     for (let index = 0; index < count; index++) grown.push(this.#create(ports.slice(index * 2, index * 2 + 2)))
     this.peers.push(...grown)
     await Promise.all(grown.map(peer => this.start(peer)))
@@ -77,6 +81,16 @@ export class ProcessRing {
   /** Leaves no process behind. */
   async end(): Promise<void> {
     await Promise.all(this.peers.map(peer => peer.end()))
+  }
+
+  /** Below those that the system gives away itself, e.g. to a connection of a peer that has started already. */
+  async #freePorts(count: number): Promise<readonly number[]> {
+    const ports: number[] = []
+    while (ports.length < count) {
+      this.#nextPort += 1
+      if (await isPortFree(host, this.#nextPort)) ports.push(this.#nextPort)
+    }
+    return ports
   }
 
   async #differences(): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 /** How much distinct clients get done by how many peers there are, until the cores of the machine are full. */
-import { availableParallelism } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { printTable } from '../experiments/table.ts'
 import { PatientClients } from './patient-clients.ts'
@@ -13,6 +13,8 @@ export interface CurvePoint {
   /** Cores that the peers kept busy; this script comes on top. */
   readonly peerCores: number
   readonly ownCores: number
+  /** Cores of the machine that were busy with anything: where these are all, more peers cannot get more done. */
+  readonly busyCores: number
   readonly failed: readonly string[]
 }
 
@@ -26,10 +28,16 @@ export async function measureThroughput(ring: ProcessRing, durationMs: number): 
   const clients = new PatientClients(`curve-${ring.peers.length}`, ring.peers, { count: ring.peers.length * clientsPerPeer, thinkMs })
   await sleep(warmUpMs)
   clients.take()
-  const [startedAt, peersBefore, ownBefore] = [performance.now(), await ring.processorSeconds(), process.cpuUsage()]
+  const [startedAt, peersBefore, ownBefore, busyBefore] = [
+    performance.now(),
+    await ring.processorSeconds(),
+    process.cpuUsage(),
+    busySeconds()
+  ]
   await sleep(durationMs)
   const seconds = (performance.now() - startedAt) / 1000
   const peerCores = ((await ring.processorSeconds()) - peersBefore) / seconds
+  const busyCores = (busySeconds() - busyBefore) / seconds
   const own = process.cpuUsage(ownBefore)
   const { calls, failed, times } = clients.take()
   await clients.stop()
@@ -40,6 +48,7 @@ export async function measureThroughput(ring: ProcessRing, durationMs: number): 
     p99Ms: percentile(times, 0.99),
     peerCores,
     ownCores: (own.user + own.system) / 1e6 / seconds,
+    busyCores,
     failed
   }
 }
@@ -48,8 +57,18 @@ export function printCurve(points: readonly CurvePoint[]): void {
   console.log(
     `\n## Throughput: ${clientsPerPeer} clients per peer, each with a pause of ${thinkMs} ms between calls, R = W = 2, synced; ${availableParallelism()} cores\n`
   )
-  const header = ['peers', 'clients', 'calls/s', 'calls/s per client', 'p50 ms', 'p99 ms', 'cores of the peers', 'cores of this script']
-  const rows = points.map(({ peers, callsPerSecond, p50Ms, p99Ms, peerCores, ownCores }) => [
+  const header = [
+    'peers',
+    'clients',
+    'calls/s',
+    'calls/s per client',
+    'p50 ms',
+    'p99 ms',
+    'cores of the peers',
+    'cores of this script',
+    'busy cores'
+  ]
+  const rows = points.map(({ peers, callsPerSecond, p50Ms, p99Ms, peerCores, ownCores, busyCores }) => [
     `${peers}`,
     `${peers * clientsPerPeer}`,
     callsPerSecond.toFixed(0),
@@ -57,9 +76,15 @@ export function printCurve(points: readonly CurvePoint[]): void {
     p50Ms.toFixed(1),
     p99Ms.toFixed(1),
     peerCores.toFixed(2),
-    ownCores.toFixed(2)
+    ownCores.toFixed(2),
+    busyCores.toFixed(2)
   ])
   printTable(header, rows)
+}
+
+/** Processor time that everything on this machine has used so far. */
+function busySeconds(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000
 }
 
 export function percentile(values: readonly number[], share: number): number {
