@@ -65,8 +65,8 @@ export class Neighbourhood {
     this.#view = view
     if (ringMembers(view) !== ringMembers(before.view)) this.#ring = this.#ringOf(ringMembers(view), this.#options)
     const isOtherRing = this.#ring.digest !== before.ring.digest
-    if (isOtherRing || view.present !== before.view.present) this.#meet(effects)
-    else if (!this.#isWanted || peers.some(peer => this.#neighbours.has(peer))) this.#want(effects)
+    const mayBeOthers = isOtherRing || view.present !== before.view.present
+    if ((mayBeOthers && this.#meet()) || !this.#isWanted || peers.some(peer => this.#neighbours.has(peer))) this.#want(effects)
     return isOtherRing
   }
 
@@ -96,9 +96,11 @@ export class Neighbourhood {
     return found.size > 0 ? [...found] : keepers(this.#view, this.#self).filter(peer => this.#neighbours.has(peer))
   }
 
-  #meet(effects: Effect[]): void {
+  /** True when the neighbours are others than before. */
+  #meet(): boolean {
+    const before = this.#neighbours
     this.#neighbours = neighboursOf(this.#view, this.#ring, this.#self, this.#neighboursMax)
-    this.#want(effects)
+    return before.size !== this.#neighbours.size || [...before].some(peer => !this.#neighbours.has(peer))
   }
 
   /** True for a member that no connection is kept to. */
