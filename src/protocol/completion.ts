@@ -36,6 +36,8 @@ export interface CompletionParts {
   mayLetGo(member: PeerId): boolean
   /** Names the discard after which this peer has to be refilled; 0 for none. */
   ownRefill(): number
+  /** True for a joining peer that is the only one to store anything: it has all there is. */
+  isAlone(): boolean
   /** True while there are such members that no connection was ever open to. */
   hasUnmetMembers(): boolean
   /** True when those who have given what they had make up for what this peer discarded. */
@@ -132,7 +134,8 @@ export class Completion {
     const ring = this.#parts.routing.ring().digest
     const members = this.#parts.reachableMembers()
     const hasGiven = (member: PeerId): boolean => this.#givers.get(member) === ring
-    if (members.length === 0 || !members.every(hasGiven) || !this.#parts.isRefilled(now, hasGiven)) return
+    const isGiven = members.length === 0 ? this.#parts.isAlone() : members.every(hasGiven)
+    if (!isGiven || !this.#parts.isRefilled(now, hasGiven)) return
     this.#queryAtMs = Number.POSITIVE_INFINITY
     this.#givers.clear()
     this.#asked.clear()

@@ -38,6 +38,7 @@ import { Graveyard } from './tombstone-graveyard.ts'
 import { TombstoneReaper } from './tombstone-reaper.ts'
 import { Scrub } from './scrub.ts'
 import { Tokens } from './tokens.ts'
+import { keepers } from './wanted-peers.ts'
 
 export class RingPeer implements Machine, StorageClient, Routing {
   readonly self: PeerId
@@ -93,6 +94,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
         mayLetGo: member => this.view.get(member)?.status !== 'leaving' || this.#membership.isKept(member),
         refill: new Refill(moved),
         ownRefill: () => this.#rejoin.refill,
+        isAlone: () => this.status === 'joining' && keepers(this.view, this.self).length === 0,
         hasUnmetMembers: () => this.#neighbourhood.concerned().some(peer => this.opinion(peer) === 'unknown'),
         isRefilled: (now, hasGiven) => this.#rejoin.isRefilled(now, hasGiven)
       },

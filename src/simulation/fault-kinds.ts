@@ -32,6 +32,7 @@ export const faultKinds = [
   'join',
   'crash-at-join',
   'leave',
+  'leave-deserted',
   'absence',
   'long-absence',
   'vanish',

@@ -7,7 +7,7 @@ import type { Cluster } from './cluster.ts'
 import { bitFlip, diskErrorLasting, diskErrorOnce, diskFull, diskLoss, diskRollback, mendDisk, slowDisk, tornWrite } from './disk-faults.ts'
 import { startAgain, type FaultAction, type FaultKind, type FaultProfile } from './fault-kinds.ts'
 import type { FaultSchedule, FiredFault, ScheduledFault } from './fault-schedule.ts'
-import { absence, crashAtJoin, join, leave, longAbsence, mixedConfiguration, vanish } from './member-faults.ts'
+import { absence, crashAtJoin, join, leave, leaveDeserted, longAbsence, mixedConfiguration, vanish } from './member-faults.ts'
 import { clog, flapping, oneWay, partitionBridge, partitionHalves, partitionOne, reset } from './network-faults.ts'
 import { clockDrift, clockJump, crash, crashLoop, crashMidStep, lateTimers, mendPeer, pause, throttledTimers } from './peer-faults.ts'
 import type { SimulatedPeer } from './simulated-peer.ts'
@@ -39,11 +39,15 @@ const actions: Readonly<Record<FaultKind, FaultAction>> = {
   join,
   'crash-at-join': crashAtJoin,
   leave,
+  'leave-deserted': leaveDeserted,
   absence,
   'long-absence': longAbsence,
   vanish,
   'mixed-configuration': mixedConfiguration
 }
+
+/** Time after which an operator takes out who has left. */
+const unheardMs = 60_000
 
 export class Faults {
   readonly #cluster: Cluster
@@ -92,6 +96,7 @@ export class Faults {
       mendDisk(peer)
       startAgain(cluster, name)
     }
+    cluster.time.after(unheardMs, () => takeOutUnheard(cluster))
     // A peer that sees nobody evicts nobody: it may be the one that is cut off. The next one to come lets it do without the one that vanished.
     if (cluster.vanished.size > 0 && cluster.running().length === 1) cluster.add()
   }
@@ -126,5 +131,13 @@ export class Faults {
     this.#counts[kind] = (this.#counts[kind] ?? 0) + 1
     this.#events.push({ number, kind, atMs: cluster.time.nowMs, what })
     cluster.trace.add(cluster.time.nowMs, '', `FAULT ${number} ${kind} ${what}`)
+  }
+}
+
+/** The last words of a peer that leaves may be lost. Whoever waits for it in order to join waits for ever, unless its operator says that it is gone. */
+function takeOutUnheard(cluster: Cluster): void {
+  for (const peer of cluster.running()) {
+    if (peer.ringPeer?.status !== 'joining') continue
+    for (const gone of cluster.departed) if (peer.ringPeer.view.get(gone)?.status === 'leaving') peer.evict(gone)
   }
 }

@@ -1,8 +1,11 @@
 /** Changes of who is in the cluster, at any moment. */
 import type { PeerId } from '../core/identifiers.ts'
 import type { Cluster } from './cluster.ts'
-import { drawRunning, startAgain, undoLater, type FaultAction } from './fault-kinds.ts'
+import { drawDuration, drawRunning, shuffled, startAgain, undoLater, type FaultAction, type FaultScene } from './fault-kinds.ts'
+import type { SimulatedPeer } from './simulated-peer.ts'
 
+/** Time in which a leaving peer that is cut off loses its heir, and would go if it could. */
+const desertedAtLeastMs = 5000
 /** Longer than it takes the others to look for absent members. */
 const evictionMarginMs = 60_000
 /** Peers vanish only where that is found out within the time that a run has to come to rest. */
@@ -24,12 +27,32 @@ export const crashAtJoin: FaultAction = scene => {
 }
 
 /** A peer goes for good, while enough others stay. */
-export const leave: FaultAction = ({ cluster, random, profile }) => {
+export const leave: FaultAction = scene => {
+  const peer = drawLeaver(scene)
+  peer?.leave()
+  return peer?.peer
+}
+
+/** Of two peers that store something one is cut off as it begins to leave, and takes the other for gone for good: it must not go before its heir is back. */
+export const leaveDeserted: FaultAction = scene => {
+  const { cluster, random } = scene
+  const keepers = cluster.running().filter(({ ringPeer }) => (ringPeer?.member?.weight ?? 0) > 0)
+  const isQuiet = cluster.running().every(({ ringPeer, isPaused }) => ringPeer?.status === 'up' && !isPaused)
+  const [peer, heir] = shuffled(random, keepers)
+  if (!isQuiet || keepers.length !== 2 || peer === undefined || heir === undefined) return undefined
+  const durationMs = desertedAtLeastMs + drawDuration(scene)
+  peer.leave()
+  cutOff(cluster, peer.peer, durationMs)
+  cluster.time.after(random.below(desertedAtLeastMs), () => {
+    if (!scene.isOver()) peer.evict(heir.peer)
+  })
+  return `${peer.peer} for ${durationMs} ms`
+}
+
+function drawLeaver({ cluster, random, profile }: FaultScene): SimulatedPeer | undefined {
   const up = cluster.running().filter(({ ringPeer }) => ringPeer?.status === 'up' && (ringPeer.member?.weight ?? 0) > 0)
   const peer = up[random.below(Math.max(up.length, 1))]
-  if (peer === undefined || up.length <= profile.membersMin || peer.isPaused) return undefined
-  peer.leave()
-  return peer.peer
+  return peer === undefined || up.length <= profile.membersMin || peer.isPaused ? undefined : peer
 }
 
 /** A peer that is not durable goes without a word, as a closed tab does, and comes back after the others have taken it out of the ring. */

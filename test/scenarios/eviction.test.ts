@@ -164,6 +164,17 @@ describe('a client that passes by', () => {
   })
 })
 
+describe('the only peer that stores anything', () => {
+  test('counts again after a client took it for gone', () => {
+    const cluster = clusterOf(2, { profile: index => ({ weight: index === 0 ? 1 : 0 }) })
+    cluster.put(ada, 'k', 'milk', { quorum: 1 })
+    cluster.peer(ben).evict(ada)
+    expect(cluster.runUntil(() => statusAt(cluster, ben, ada) === 'up')).toBe(true)
+    expect(cluster.settle()).toBe(true)
+    expect(cluster.get(ben, 'k', { quorum: 1 }).values).toEqual(['milk'])
+  })
+})
+
 describe('a peer that was out of the ring and comes back on its own disk', () => {
   const missing = (cluster: Cluster): readonly string[] =>
     keys.filter(key => cluster.get(ada, key, { quorum: 1 }).values.join() !== `new ${key}`)

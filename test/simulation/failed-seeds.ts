@@ -86,5 +86,10 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     found: 'an older answer that the network repeated took the place of the one that counted, and hid who was stale'
   },
   { seed: 1899, operations: 300, found: 'the check of requests written twice took a disk that was rolled back for one that wrote' },
-  { seed: 300522, operations: 300, found: 'a client that passed by waited for ever for the first word of the only member, which was lost' }
+  { seed: 300522, operations: 300, found: 'a client that passed by waited for ever for the first word of the only member, which was lost' },
+  {
+    seed: 713292,
+    operations: 300,
+    found: 'the simulator let a peer leave unheard, for which the last one waited for ever in order to join'
+  }
 ]
