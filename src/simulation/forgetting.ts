@@ -44,6 +44,11 @@ export function drawForgetting(random: Prng): Forgetting {
   return random.fork('outlives').below(8) === 0 ? 'outliving' : 'never'
 }
 
+/** Orders to forget of a thousand that are lost beside all others: where many are, one owner has forgotten long before the next. */
+export function drawOrderLoss(random: Prng, forgetting: Forgetting): number {
+  return forgetting === 'never' || random.below(2) === 0 ? 0 : random.below(700)
+}
+
 /** Age at which deletes are forgotten. */
 export function drawGrace(random: Prng, forgetting: Forgetting): number {
   if (forgetting === 'never') return tombstoneGraceMsDefault

@@ -40,6 +40,8 @@ export const leaveDeserted: FaultAction = scene => {
   const isQuiet = cluster.running().every(({ ringPeer, isPaused }) => ringPeer?.status === 'up' && !isPaused)
   const [peer, heir] = shuffled(random, keepers)
   if (!isQuiet || keepers.length !== 2 || peer === undefined || heir === undefined) return undefined
+  // One that takes itself for the last would rightly go with all it has.
+  if (peer.ringPeer?.ring().members.some(({ peerId }) => peerId === heir.peer) !== true) return undefined
   const durationMs = desertedAtLeastMs + drawDuration(scene)
   peer.leave()
   cutOff(cluster, peer.peer, durationMs)
@@ -59,7 +61,8 @@ function drawLeaver({ cluster, random, profile }: FaultScene): SimulatedPeer | u
 export const absence: FaultAction = ({ cluster, random, isOver }) => {
   const tabs = cluster.running().filter(({ ringPeer }) => ringPeer?.status === 'up' && !(ringPeer.member?.durable ?? true))
   const tab = tabs[random.below(Math.max(tabs.length, 1))]
-  if (tab === undefined || tab.isPaused) return undefined
+  // Nobody misses one that is alone, and its clients would wait for it most of the time.
+  if (tab === undefined || tab.isPaused || cluster.running().length === 1) return undefined
   const durationMs = cluster.evictAfterMs + evictionMarginMs + random.below(60_000)
   const isCutOff = random.below(2) === 0
   if (isCutOff) cutOff(cluster, tab.peer, durationMs)

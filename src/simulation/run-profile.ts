@@ -2,7 +2,7 @@
 import type { Prng } from '../core/prng.ts'
 import { damagingKinds, faultKinds, messageFaults, type FaultKind, type FaultProfile, type MessageFault } from './fault-kinds.ts'
 import { calmKinds } from './conduct-checks.ts'
-import { drawForgetting, drawGrace, faultPause, forgettingWorkload, isBearable, type Forgetting } from './forgetting.ts'
+import { drawForgetting, drawGrace, drawOrderLoss, faultPause, forgettingWorkload, isBearable, type Forgetting } from './forgetting.ts'
 import { curable, drawHealing, type Healing } from './healing.ts'
 import type { PeerProfile } from './peer-life.ts'
 import type { NetworkQuality } from './simulated-network.ts'
@@ -30,6 +30,8 @@ export interface RunProfile {
   readonly evictAfterMs: number
   /** Short in some runs: then deletes must be reaped (`forgetting.ts`). */
   readonly tombstoneGraceMs: number
+  /** Orders to forget a delete, of a thousand, that are lost on purpose. */
+  readonly orderLossPerMille: number
   readonly network: Partial<NetworkQuality>
   readonly workload: WorkloadProfile
   readonly kinds: readonly FaultKind[]
@@ -70,6 +72,7 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
     replicas,
     evictAfterMs,
     tombstoneGraceMs,
+    orderLossPerMille: drawOrderLoss(random.fork('order loss'), forgetting),
     network: isCalm ? calmNetwork(random.fork('network')) : withOnly(drawNetwork(random.fork('network')), input.only),
     workload: forgettingWorkload(isPatient ? { ...workload, thinkMs: workload.thinkMs * 8 } : workload, forgetting, tombstoneGraceMs),
     kinds,

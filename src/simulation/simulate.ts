@@ -189,7 +189,8 @@ class Simulation {
 
   #createCluster(): Cluster {
     const { seed, trace = false } = this.#options
-    const { peers, replicas, evictAfterMs, tombstoneGraceMs, network, peer } = this.#profile
+    const { peers, replicas, evictAfterMs, tombstoneGraceMs, network, peer, healing, orderLossPerMille } = this.#profile
+    const losses = prng(`losses ${seed}`)
     const cluster = new Cluster({
       seed: `cluster ${seed}`,
       peers,
@@ -201,7 +202,8 @@ class Simulation {
       profile: peer,
       comesUp: false
     })
-    cluster.withholds = effect => isWithheld(this.#profile.healing, effect)
+    cluster.withholds = effect =>
+      isWithheld(healing, effect) || (effect.message.type === 'reap-drop' && losses.below(1000) < orderLossPerMille)
     cluster.observer = {
       sent: (from, to, message) => {
         this.#conduct.sent(from, to, message)

@@ -91,5 +91,11 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     seed: 713292,
     operations: 300,
     found: 'the simulator let a peer leave unheard, for which the last one waited for ever in order to join'
+  },
+  { seed: 431014, operations: 300, found: 'the simulator let the only peer be absent again and again, and its clients waited' },
+  {
+    seed: 431851,
+    operations: 300,
+    found: 'the simulator let a peer leave that took itself for the last, and counted on what it took along'
   }
 ]
