@@ -100,8 +100,10 @@ function drawManner(random: Prng, { faults }: RunInput): Pick<RunProfile, 'heali
   return { healing, isCalm, forgetting: isCalm || healing !== 'everything' ? 'never' : drawForgetting(random) }
 }
 
+/** Damage needs a second disk to repair it from, so then no peer is left alone either. */
 function usableKinds(kinds: readonly FaultKind[], replicas: number, peers: number): readonly FaultKind[] {
-  return replicas > 1 && peers > 1 ? kinds : kinds.filter(kind => !damagingKinds.includes(kind))
+  const mayDamage = replicas > 1 && peers > 1 && kinds.some(kind => damagingKinds.includes(kind))
+  return kinds.filter(kind => (mayDamage ? kind !== 'leave-deserted' : !damagingKinds.includes(kind)))
 }
 
 /** About half of all kinds: a run with everything at once finds less than many runs with different halves. */

@@ -97,5 +97,6 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     seed: 431851,
     operations: 300,
     found: 'the simulator let a peer leave that took itself for the last, and counted on what it took along'
-  }
+  },
+  { seed: 880177, operations: 300, found: 'the simulator let the peer stay alone whose disk took damage' }
 ]
