@@ -40,6 +40,7 @@ test('a peer that asked and went away is forgotten: it is told when it has come 
     reachableMembers: () => [asker],
     mayLetGo: () => true,
     ownRefill: () => 0,
+    isAlone: () => false,
     hasUnmetMembers: () => false,
     isRefilled: () => true,
     complete: () => undefined
