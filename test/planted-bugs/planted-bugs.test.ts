@@ -45,7 +45,7 @@ describe('the simulator finds planted bugs', () => {
   test.each([
     ['effects-before-durable', 'acknowledged without a durable copy'],
     ['epoch-not-in-actor', 'dot minted twice'],
-    ['hint-counts-twice', 'copy at a non-owner']
+    ['hint-counts-twice', 'given all, and still owing']
   ])('%s: %s', { timeout: timeoutMs }, async (name, checker) => {
     const bug = plantedBugs.find(each => each.name === name)
     expect(bug, `there is no planted bug ${name}`).toBeDefined()

@@ -486,11 +486,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'compareMembers(record, known) === 0'
   },
   {
-    name: 'views-in-order-of-arrival',
-    breaks: 'the digest of a view depends on the order in which its members were met',
+    name: 'digest-of-outdated-records',
+    breaks: 'the digest of a view depends on what was known of its members before',
     file: 'core/membership-view.ts',
-    find: 'before === undefined ? this.#placeFor(record.peerId) :',
-    replace: 'before === undefined ? this.#sorted.length :'
+    find: 'lasting(before === undefined ? [] : [before])',
+    replace: 'lasting(before === undefined ? [] : [])'
   },
   {
     name: 'same-version-said-twice',
