@@ -61,14 +61,15 @@ export class MoveLines {
     const [now, total] = [this.#nowMs(), totalOf(moves)]
     this.#bytes.saw(now, total.bytesDone)
     this.#partitions.saw(now, total.partitionsDone)
-    const text = `${movesText(moves)}${this.#rateText(total)}`
+    const rate = this.#rateText(total)
     if (this.#terminal.stderrIsTerminal) {
       const share = total.partitions === 0 ? 1 : total.partitionsDone / total.partitions
+      const text = [...rate, movesText(moves)].join('; ')
       this.#terminal.redraw(`[${bar(share, BAR_WIDTH)}] ${String(Math.floor(share * 100)).padStart(3)} %  ${text}`)
     } else if (now - this.#linedMs >= lineEveryMs && movesText(moves) !== this.#last) {
       this.#linedMs = now
       this.#last = movesText(moves)
-      this.#terminal.note(text)
+      this.#terminal.note([movesText(moves), ...rate].join('; '))
     }
   }
 
@@ -81,14 +82,17 @@ export class MoveLines {
     this.#last = ''
   }
 
-  #rateText(total: MoveCount): string {
+  /** Time left and rate, as far as they can be told: they come first in a bar, because a narrow terminal cuts its end off. */
+  #rateText(total: MoveCount): readonly string[] {
     const byBytes = total.bytes > total.bytesDone
     const rate = this.#bytes.perSecond
     const leftMs = byBytes
       ? this.#bytes.leftMs(total.bytes - total.bytesDone)
       : this.#partitions.leftMs(total.partitions - total.partitionsDone)
-    const speed = rate === undefined || rate < 1 ? '' : `, ${bytesText(Math.round(rate))}/s`
-    return leftMs === undefined || leftMs === 0 ? speed : `${speed}, about ${timeText(leftMs)} left`
+    const speed = rate === undefined || rate < 1 ? undefined : `${bytesText(Math.round(rate))}/s`
+    const left = leftMs === undefined || leftMs === 0 ? undefined : `about ${timeText(leftMs)} left`
+    const known = [left, speed].filter(text => text !== undefined)
+    return known.length === 0 ? [] : [known.join(', ')]
   }
 }
 

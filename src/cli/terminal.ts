@@ -100,8 +100,8 @@ function drawnLine(): { readonly redraw: (line: string) => void; readonly above:
   return {
     redraw: line => {
       if (!process.stderr.isTTY) return
-      // One column is left free: a full line would go on in the next, and stay.
-      const fits = line.slice(0, Math.max(process.stderr.columns - 1, 1))
+      // One column is left free: a full line would go on in the next, and stay. A terminal that does not know its width says 0.
+      const fits = line.slice(0, (process.stderr.columns || 80) - 1)
       if (fits !== drawn) process.stderr.write(erase + fits)
       drawn = fits
     },

@@ -17,9 +17,14 @@ class Tally {
   #records = 0
   #bytes = 0
 
+  /** True when everything was done before the ring changed. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** A partition with so many records is to be moved. */
   add(name: string, records: number): void {
-    if (this.#isOver) this.#reset()
+    if (this.#isOver) this.reset()
     this.#left.set(name, Math.max(records, this.#left.get(name) ?? 0))
   }
 
@@ -58,7 +63,7 @@ class Tally {
     }
   }
 
-  #reset(): void {
+  reset(): void {
     this.#isOver = false
     this.#done = 0
     this.#recordsSeen = 0
@@ -92,6 +97,7 @@ export class MoveTally {
 
   /** An owner is to be given a partition. */
   owes(target: PeerId, partition: number, records: number): void {
+    this.#begin()
     this.#give.add(`${target}/${partition}`, records)
     this.#hasNews = true
   }
@@ -109,6 +115,7 @@ export class MoveTally {
 
   /** Somebody holds so many records of a partition, and not all of them are here. */
   lacks(partition: number, records: number): void {
+    this.#begin()
     this.#take.add(String(partition), records)
     this.#hasNews = true
   }
@@ -121,6 +128,13 @@ export class MoveTally {
   /** All that somebody held of a partition is here. */
   took(partition: number): void {
     this.#hasNews = this.#take.finish(String(partition)) || this.#hasNews
+  }
+
+  /** A change begins: what the one before gave and took is not part of it. */
+  #begin(): void {
+    if (!this.#give.isOver || !this.#take.isOver) return
+    this.#give.reset()
+    this.#take.reset()
   }
 
   /** When the next report is due. */

@@ -81,7 +81,7 @@ describe('progress', () => {
     at(0, giving(0, 0))
     at(1000, giving(5, 5120))
     expect(written[0]).toBe('\r[........................]   0 %  giving 0 of 10 partitions, 0 bytes of 10.0 KiB')
-    expect(written[1]).toBe('\r[############............]  50 %  giving 5 of 10 partitions, 5.0 KiB of 10.0 KiB, 5.0 KiB/s, about 1 s left')
+    expect(written[1]).toBe('\r[############............]  50 %  about 1 s left, 5.0 KiB/s; giving 5 of 10 partitions, 5.0 KiB of 10.0 KiB')
     lines.end()
     expect(written.at(-1)).toBe('\r')
   })
@@ -95,8 +95,8 @@ describe('progress', () => {
     at(9500, giving(3, 4096))
     expect(written.filter(line => !line.startsWith('\r'))).toEqual([
       'giving 0 of 10 partitions, 0 bytes of 10.0 KiB',
-      'giving 2 of 10 partitions, 2.0 KiB of 10.0 KiB, 819 bytes/s, about 10 s left',
-      'giving 3 of 10 partitions, 4.0 KiB of 10.0 KiB, 431 bytes/s, about 15 s left'
+      'giving 2 of 10 partitions, 2.0 KiB of 10.0 KiB; about 10 s left, 819 bytes/s',
+      'giving 3 of 10 partitions, 4.0 KiB of 10.0 KiB; about 15 s left, 431 bytes/s'
     ])
   })
 

@@ -92,7 +92,12 @@ async function serve(peer: Peer, data: string, invocation: Invocation, terminal:
   try {
     await reportReady(peer, data, terminal, isJson)
     if (invocation.list('join').length > 0 && peer.status().state !== 'up' && tellsNews(invocation)) {
-      terminal.note('no peer of --join answered yet; this one serves already, and keeps trying')
+      const isAlone = peer.members().every(member => member.self)
+      terminal.note(
+        isAlone
+          ? 'no peer of --join answered yet; this one serves already, and keeps trying'
+          : 'serves already, and counts once it has what it will own'
+      )
     }
     await Promise.race([untilInterrupted(terminal), left])
   } finally {
