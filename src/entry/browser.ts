@@ -3,14 +3,14 @@
  *
  * @packageDocumentation
  */
-import { ed25519Identity, ed25519Verifier } from '../adapters/ed25519-identity.ts'
+import { ed25519Identity, ed25519Verifier } from '../adapters/identity/ed25519-identity.ts'
 import { checkAddress } from '../adapters/libp2p/addresses.ts'
 import { libp2pNetwork } from '../adapters/libp2p/network.ts'
 import { browserTransports } from '../adapters/libp2p/transports.browser.ts'
-import { memoryStorage } from '../adapters/memory-storage.ts'
-import { systemRandom } from '../adapters/system-random.ts'
-import { tabStorage } from '../adapters/tab-storage.ts'
-import { workerClock } from '../adapters/worker-clock.ts'
+import { memoryStorage } from '../adapters/memory/memory-storage.ts'
+import { systemRandom } from '../adapters/platform/system-random.ts'
+import { tabStorage } from '../adapters/indexeddb/tab-storage.ts'
+import { workerClock } from '../adapters/platform/worker-clock.ts'
 import { StoreError } from '../core/errors.ts'
 import { browserStorageBytesMaxDefault, neighboursMaxBrowser } from '../core/limits.ts'
 import type { Peer, PeerOptions } from '../store/api.ts'
@@ -18,8 +18,8 @@ import { createPeerOn } from '../store/create-peer.ts'
 import type { Platform } from '../store/platform.ts'
 
 export * from './public.ts'
-export { indexedDbStorage } from '../adapters/indexeddb-storage.ts'
-export { tabStorage } from '../adapters/tab-storage.ts'
+export { indexedDbStorage } from '../adapters/indexeddb/indexeddb-storage.ts'
+export { tabStorage } from '../adapters/indexeddb/tab-storage.ts'
 
 /** A browser tab, as a peer needs it. */
 export function browserPlatform(): Platform {

@@ -2,12 +2,12 @@
  * `dynamesh/core`: the values and algorithms under the store, as pure functions. No clock, no randomness, no I/O; the same answers in
  * every engine. Use it to compute who owns a key, to study the ring, or to merge records outside of a store.
  */
-export { isPartitionCount, type Position, partitionOf, position, positionBytes } from '../core/position.ts'
-export { createRing, type Ring, type RingMember, type RingOptions } from '../core/ring.ts'
-export { type PartitionMove, ringChange, type RingChange, type RingHealth, type Spread } from '../core/change-plan.ts'
+export { isPartitionCount, type Position, partitionOf, position, positionBytes } from '../core/ring/position.ts'
+export { createRing, type Ring, type RingMember, type RingOptions } from '../core/ring/ring.ts'
+export { type PartitionMove, ringChange, type RingChange, type RingHealth, type Spread } from '../core/ring/change-plan.ts'
 
-export { compareDots, type Dot, formatDot } from '../core/dot.ts'
-export { type VersionVector } from '../core/version-vector.ts'
+export { compareDots, type Dot, formatDot } from '../core/versions/dot.ts'
+export { type VersionVector } from '../core/versions/version-vector.ts'
 export {
   type CausalContext,
   covers,
@@ -18,7 +18,7 @@ export {
   nextDot,
   withDot,
   withDots
-} from '../core/causal-context.ts'
+} from '../core/versions/causal-context.ts'
 export {
   compareRecords,
   emptyRecord,
@@ -29,7 +29,7 @@ export {
   recordHash,
   type Sibling,
   type StoredRecord
-} from '../core/record.ts'
+} from '../core/versions/record.ts'
 
 export { type Actor, actorOf, epochOf, type PeerId, type ReplicaId, replicaOf, type RequestId } from '../core/identifiers.ts'
 export {

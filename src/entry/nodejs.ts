@@ -4,22 +4,22 @@
  * @packageDocumentation
  */
 import './nodejs-version.ts'
-import { ed25519Identity } from '../adapters/ed25519-identity.ts'
-import { nodejsVerifier } from '../adapters/ed25519-verifier.nodejs.ts'
-import { filesystemStorage } from '../adapters/filesystem-storage.ts'
+import { ed25519Identity } from '../adapters/identity/ed25519-identity.ts'
+import { nodejsVerifier } from '../adapters/identity/ed25519-verifier.nodejs.ts'
+import { filesystemStorage } from '../adapters/filesystem/filesystem-storage.ts'
 import { checkAddress } from '../adapters/libp2p/addresses.ts'
 import { neighboursMaxNodejs } from '../core/limits.ts'
 import { libp2pNetwork } from '../adapters/libp2p/network.ts'
 import { nodejsTransports } from '../adapters/libp2p/transports.nodejs.ts'
-import { memoryStorage } from '../adapters/memory-storage.ts'
-import { systemClock } from '../adapters/system-clock.ts'
-import { systemRandom } from '../adapters/system-random.ts'
+import { memoryStorage } from '../adapters/memory/memory-storage.ts'
+import { systemClock } from '../adapters/platform/system-clock.ts'
+import { systemRandom } from '../adapters/platform/system-random.ts'
 import type { Peer, PeerOptions } from '../store/api.ts'
 import { createPeerOn } from '../store/create-peer.ts'
 import type { Platform } from '../store/platform.ts'
 
 export * from './public.ts'
-export { filesystemStorage } from '../adapters/filesystem-storage.ts'
+export { filesystemStorage } from '../adapters/filesystem/filesystem-storage.ts'
 
 /** Node.js, as a peer needs it. */
 export function nodejsPlatform(): Platform {

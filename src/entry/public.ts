@@ -36,11 +36,11 @@ export type {
   MoveSize,
   NewMember
 } from '../store/member-api.ts'
-export type { MoveCount, MoveProgress } from '../protocol/move-progress.ts'
-export type { PartitionMove, RingChange, RingHealth, Spread } from '../core/change-plan.ts'
+export type { MoveCount, MoveProgress } from '../protocol/moving/move-progress.ts'
+export type { PartitionMove, RingChange, RingHealth, Spread } from '../core/ring/change-plan.ts'
 export type { Logger } from '../ports/logger.ts'
 export type { ConnectionInfo } from '../ports/network.ts'
 export type { ScanRange, Storage, StorageOperation, StorageRow, StorageStatus } from '../ports/storage.ts'
 export { type ErrorClass, type ErrorCode, isStoreError, StoreError, type WriteOutcome } from '../core/errors.ts'
 export { json } from '../store/json-codec.ts'
-export { memoryStorage } from '../adapters/memory-storage.ts'
+export { memoryStorage } from '../adapters/memory/memory-storage.ts'

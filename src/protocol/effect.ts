@@ -4,12 +4,12 @@
  * A write carries the effects that may leave only after it is durable, so "acknowledge before it is on disk" cannot be
  * written by accident.
  */
-import type { Dot } from '../core/dot.ts'
+import type { Dot } from '../core/versions/dot.ts'
 import type { PeerId, RequestId } from '../core/identifiers.ts'
-import type { StoredRecord } from '../core/record.ts'
-import type { Message, PutStatus } from './message.ts'
+import type { StoredRecord } from '../core/versions/record.ts'
+import type { Message, PutStatus } from './wire/message.ts'
 import type { Instant } from './instant.ts'
-import type { MoveProgress } from './move-progress.ts'
+import type { MoveProgress } from './moving/move-progress.ts'
 
 /** One change of a storage batch. */
 export type BatchOperation =

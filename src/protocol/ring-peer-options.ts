@@ -1,11 +1,11 @@
 /** What a peer starts from: who it is, what its storage holds, and how much of what it may do. */
 import type { ReplicaId } from '../core/identifiers.ts'
 import type { ScannedRow } from './effect.ts'
-import type { ClusterConfiguration } from './hello.ts'
-import type { MembershipParts } from './membership.ts'
-import type { NeighbourhoodOptions } from './neighbourhood.ts'
-import type { StoredSums } from './partition-sums.ts'
-import type { AbsenceRows } from './rejoin.ts'
+import type { ClusterConfiguration } from './membership/hello.ts'
+import type { MembershipParts } from './membership/membership.ts'
+import type { NeighbourhoodOptions } from './membership/neighbourhood.ts'
+import type { StoredSums } from './key-index/partition-sums.ts'
+import type { AbsenceRows } from './absence/rejoin.ts'
 
 type Memberships = Pick<MembershipParts, 'signer' | 'verifier' | 'random' | 'own' | 'view' | 'evictAfterMs' | 'recordOf'>
 

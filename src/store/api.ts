@@ -5,7 +5,7 @@ import type { ErrorCode, WriteOutcome } from '../core/errors.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { ConnectionInfo } from '../ports/network.ts'
 import type { Storage, StorageStatus } from '../ports/storage.ts'
-import type { MoveProgress } from '../protocol/move-progress.ts'
+import type { MoveProgress } from '../protocol/moving/move-progress.ts'
 import type { ChangePlan, EvictOptions, EvictResult, MemberInfo, MembershipChange } from './member-api.ts'
 
 /** Keys and values are bytes; a text stands for its UTF-8 bytes and must be well formed. No normalisation takes place. */

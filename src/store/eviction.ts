@@ -1,8 +1,8 @@
 /** Refuses evictions that are clear mistakes: of nobody, of several, of the peer itself, or of one that answers. */
 import { StoreError } from '../core/errors.ts'
-import type { MemberRecord } from '../core/member-record.ts'
-import { memberNamed } from '../core/member-name.ts'
-import { isGone } from '../core/membership-view.ts'
+import type { MemberRecord } from '../core/members/member-record.ts'
+import { memberNamed } from '../core/members/member-name.ts'
+import { isGone } from '../core/members/membership-view.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
 import { OptionReader } from './option-reader.ts'
 import { kindOf } from './text.ts'

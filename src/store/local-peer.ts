@@ -3,13 +3,13 @@
  */
 import { StoreError } from '../core/errors.ts'
 import { toMapKey } from '../core/bytes.ts'
-import { isGone } from '../core/membership-view.ts'
-import { isDeleted, maximalSiblings, recordHash, valueBytes } from '../core/record.ts'
+import { isGone } from '../core/members/membership-view.ts'
+import { isDeleted, maximalSiblings, recordHash, valueBytes } from '../core/versions/record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../ports/storage.ts'
-import { leaveMintingId } from '../protocol/minting-id.ts'
-import { partitionOfKey } from '../protocol/routing.ts'
-import { decodeRow, keyOfRow, rowKey } from '../protocol/storage-layout.ts'
+import { leaveMintingId } from '../protocol/replica/minting-id.ts'
+import { partitionOfKey } from '../protocol/requests/routing.ts'
+import { decodeRow, keyOfRow, rowKey } from '../protocol/replica/storage-layout.ts'
 import type {
   Collection,
   CollectionOptions,

@@ -1,7 +1,7 @@
 /**
  * What a user of dynamesh sees of the members and of changes among them: the part of the public interface beside `api.ts`.
  */
-import type { RingChange } from '../core/change-plan.ts'
+import type { RingChange } from '../core/ring/change-plan.ts'
 import type { ConnectionInfo } from '../ports/network.ts'
 
 export type MemberStatus = 'joining' | 'up' | 'leaving' | 'left' | 'evicted'

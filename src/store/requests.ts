@@ -2,13 +2,13 @@
  * What callers ask of the store, from their input to their result: checked first, then carried through the protocol, then told as a
  * result or as a typed error.
  */
-import { openContext, sealContext, type ContextSeal } from '../core/context-token.ts'
-import { emptyContext, withDot, type CausalContext } from '../core/causal-context.ts'
+import { openContext, sealContext, type ContextSeal } from '../core/versions/context-token.ts'
+import { emptyContext, withDot, type CausalContext } from '../core/versions/causal-context.ts'
 import { StoreError } from '../core/errors.ts'
 import { toHex } from '../core/bytes.ts'
 import type { ReplicaId, RequestId } from '../core/identifiers.ts'
 import { requestBytesInFlightMax, requestsInFlightMax } from '../core/limits.ts'
-import type { StoredRecord } from '../core/record.ts'
+import type { StoredRecord } from '../core/versions/record.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { Random } from '../ports/random.ts'
 import type { GetOutcome, PutOutcome } from '../protocol/effect.ts'

@@ -5,10 +5,10 @@
 import { isStoreError } from '../core/errors.ts'
 import { scanPageRows } from '../core/limits.ts'
 import type { Storage, StorageOperation, StorageRow } from '../ports/storage.ts'
-import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index.ts'
-import { summedKey, type StoredSums } from '../protocol/partition-sums.ts'
-import { prefixes } from '../protocol/storage-layout.ts'
-import { tombstoneRowsOf } from '../protocol/tombstone-index.ts'
+import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index/key-index.ts'
+import { summedKey, type StoredSums } from '../protocol/key-index/partition-sums.ts'
+import { prefixes } from '../protocol/replica/storage-layout.ts'
+import { tombstoneRowsOf } from '../protocol/tombstones/tombstone-index.ts'
 import { intactRows, readOrDamaged } from './intact-rows.ts'
 
 /** Makes sure that every replica row has its index row. */

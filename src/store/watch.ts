@@ -4,8 +4,8 @@
  * A slow reader loses no last state: while it is busy, changes are folded into the newest one. What was shown once is never taken
  * back by a replica that has not heard of it yet: each read is merged into what was shown before.
  */
-import { equalContexts } from '../core/causal-context.ts'
-import { emptyRecord, isDeleted, mergeRecords, type StoredRecord } from '../core/record.ts'
+import { equalContexts } from '../core/versions/causal-context.ts'
+import { emptyRecord, isDeleted, mergeRecords, type StoredRecord } from '../core/versions/record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { WatchChange } from './api.ts'
 

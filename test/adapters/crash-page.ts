@@ -2,7 +2,7 @@
  * What runs in the page that indexeddb-crash.test.ts kills and reloads: writes pairs of rows as fast as it can and tells what was
  * acknowledged, and looks afterwards at what is there.
  */
-import { indexedDbStorage } from '../../src/adapters/indexeddb-storage.ts'
+import { indexedDbStorage } from '../../src/adapters/indexeddb/indexeddb-storage.ts'
 import type { StorageOperation } from '../../src/ports/storage.ts'
 import { isStoreError } from '../../src/core/errors.ts'
 import { bytesOf, textOf } from '../../src/conformance/storage-tools.ts'

@@ -4,7 +4,7 @@
  * Arguments: folder, seed, first index. Each line of the output is `pair <index>` or `count <writer> <number>`.
  */
 import { writeSync } from 'node:fs'
-import { filesystemStorage } from '../../src/adapters/filesystem-storage.ts'
+import { filesystemStorage } from '../../src/adapters/filesystem/filesystem-storage.ts'
 import { bytesOf } from '../../src/conformance/storage-tools.ts'
 import { prng } from '../../src/core/prng.ts'
 import { pairOf, WRITERS } from './crash-rows.ts'

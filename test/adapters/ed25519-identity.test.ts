@@ -3,8 +3,8 @@ import { peerIdFromPrivateKey, peerIdFromPublicKey } from '@libp2p/peer-id'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { sha512 } from '@noble/hashes/sha2.js'
 import { describe, expect, test } from 'vitest'
-import { ed25519Identity, ed25519Verifier } from '../../src/adapters/ed25519-identity.ts'
-import { nodejsVerifier } from '../../src/adapters/ed25519-verifier.nodejs.ts'
+import { ed25519Identity, ed25519Verifier } from '../../src/adapters/identity/ed25519-identity.ts'
+import { nodejsVerifier } from '../../src/adapters/identity/ed25519-verifier.nodejs.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
 
 const seed = Uint8Array.from({ length: 32 }, (_, index) => index)

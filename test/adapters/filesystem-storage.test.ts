@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { describe, test } from 'vitest'
-import { filesystemStorage } from '../../src/adapters/filesystem-storage.ts'
+import { filesystemStorage } from '../../src/adapters/filesystem/filesystem-storage.ts'
 import type { StorageUnderTest } from '../../src/conformance/storage-case.ts'
 import { storageConformance } from '../../src/conformance/storage.ts'
 

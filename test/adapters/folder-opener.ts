@@ -4,7 +4,7 @@
  *
  * Argument: folder.
  */
-import { filesystemStorage } from '../../src/adapters/filesystem-storage.ts'
+import { filesystemStorage } from '../../src/adapters/filesystem/filesystem-storage.ts'
 import { isStoreError } from '../../src/core/errors.ts'
 
 const storage = filesystemStorage(process.argv[2] as string)

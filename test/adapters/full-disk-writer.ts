@@ -4,7 +4,7 @@
  *
  * Argument: folder.
  */
-import { filesystemStorage } from '../../src/adapters/filesystem-storage.ts'
+import { filesystemStorage } from '../../src/adapters/filesystem/filesystem-storage.ts'
 import { collect, put } from '../../src/conformance/storage-tools.ts'
 import { isStoreError } from '../../src/core/errors.ts'
 

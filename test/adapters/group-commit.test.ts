@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { GroupCommit, type Batch } from '../../src/adapters/group-commit.ts'
+import { GroupCommit, type Batch } from '../../src/adapters/rows/group-commit.ts'
 import { bytesOf, put, textOf } from '../../src/conformance/storage-tools.ts'
 import { StoreError } from '../../src/core/errors.ts'
 import { commitBatchesMax, commitBytesMax, commitQueueBytesMax, commitRetryFailuresMax } from '../../src/core/limits.ts'

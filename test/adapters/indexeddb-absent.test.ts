@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { indexedDbStorage } from '../../src/adapters/indexeddb-storage.ts'
+import { indexedDbStorage } from '../../src/adapters/indexeddb/indexeddb-storage.ts'
 import type { StoreError } from '../../src/core/errors.ts'
 
 test('where there is no IndexedDB, opening says so, and that memory has to be chosen', async () => {

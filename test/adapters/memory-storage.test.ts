@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest'
-import { memoryStorage } from '../../src/adapters/memory-storage.ts'
+import { memoryStorage } from '../../src/adapters/memory/memory-storage.ts'
 import { storageConformance } from '../../src/conformance/storage.ts'
 
 describe('memory storage passes the conformance suite', () => {

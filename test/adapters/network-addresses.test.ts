@@ -4,7 +4,7 @@ import { backoffMs, redialBackoff } from '../../src/adapters/libp2p/backoff.ts'
 import { dialPlan } from '../../src/adapters/libp2p/dial-plan.ts'
 import { ownAddresses } from '../../src/adapters/libp2p/own-addresses.ts'
 import { browserTransports } from '../../src/adapters/libp2p/transports.browser.ts'
-import { ed25519Identity } from '../../src/adapters/ed25519-identity.ts'
+import { ed25519Identity } from '../../src/adapters/identity/ed25519-identity.ts'
 import { memberAddressesMax } from '../../src/core/limits.ts'
 
 const [self, relay, tab] = [1, 2, 3].map(byte => ed25519Identity(new Uint8Array(32).fill(byte)).peerId)

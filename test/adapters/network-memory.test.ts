@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest'
-import { memoryHub } from '../../src/adapters/memory-network.ts'
+import { memoryHub } from '../../src/adapters/memory/memory-network.ts'
 import { networkConformance } from '../../src/conformance/network.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
 

@@ -1,7 +1,7 @@
 /** Whom a peer asks to relay for it, and when. */
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { describe, expect, test } from 'vitest'
-import { ed25519Identity } from '../../src/adapters/ed25519-identity.ts'
+import { ed25519Identity } from '../../src/adapters/identity/ed25519-identity.ts'
 import { RelayReservations } from '../../src/adapters/libp2p/relay.ts'
 import { relayReservationsMax } from '../../src/core/limits.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'

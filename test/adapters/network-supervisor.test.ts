@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ConnectionSupervisor } from '../../src/adapters/libp2p/connection-supervisor.ts'
 import type { Reach } from '../../src/adapters/libp2p/reach.ts'
-import { ed25519Identity } from '../../src/adapters/ed25519-identity.ts'
+import { ed25519Identity } from '../../src/adapters/identity/ed25519-identity.ts'
 import { StoreError } from '../../src/core/errors.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { dialsMax } from '../../src/core/limits.ts'

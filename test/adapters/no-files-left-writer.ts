@@ -5,7 +5,7 @@
  * Argument: folder.
  */
 import { closeSync, openSync } from 'node:fs'
-import { filesystemStorage } from '../../src/adapters/filesystem-storage.ts'
+import { filesystemStorage } from '../../src/adapters/filesystem/filesystem-storage.ts'
 import { collect, put } from '../../src/conformance/storage-tools.ts'
 import { isStoreError } from '../../src/core/errors.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { keyBytes, keyText, prefixEnd } from '../../src/adapters/key-text.ts'
-import { decodeRow, encodeRow, valueBytesOf } from '../../src/adapters/row-checksum.ts'
+import { keyBytes, keyText, prefixEnd } from '../../src/adapters/rows/key-text.ts'
+import { decodeRow, encodeRow, valueBytesOf } from '../../src/adapters/rows/row-checksum.ts'
 import { compareBytes, toHex } from '../../src/core/bytes.ts'
 
 const bytes = fc.uint8Array({ maxLength: 70 })

@@ -1,7 +1,7 @@
 /** What operating systems and browsers throw, and the typed errors that it becomes. */
 import { describe, expect, test } from 'vitest'
-import { filesystemError } from '../../src/adapters/filesystem-error.ts'
-import { indexedDbError, isConnectionLost, unavailableError } from '../../src/adapters/indexeddb-error.ts'
+import { filesystemError } from '../../src/adapters/filesystem/filesystem-error.ts'
+import { indexedDbError, isConnectionLost, unavailableError } from '../../src/adapters/indexeddb/indexeddb-error.ts'
 
 /** What LevelDB rejects with: the system's own words behind its own, and its code on the outside. */
 function engineError(words: string): Error {

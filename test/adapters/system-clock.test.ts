@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { systemClock } from '../../src/adapters/system-clock.ts'
-import { systemRandom } from '../../src/adapters/system-random.ts'
-import { workerClock } from '../../src/adapters/worker-clock.ts'
+import { systemClock } from '../../src/adapters/platform/system-clock.ts'
+import { systemRandom } from '../../src/adapters/platform/system-random.ts'
+import { workerClock } from '../../src/adapters/platform/worker-clock.ts'
 
 const clocks = [
   ['the system clock', () => systemClock()],

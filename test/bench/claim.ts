@@ -3,10 +3,10 @@
  *
  * Sums and worst cases are over sets of peer names (12 unless told otherwise). Q=1024, N=3.
  */
-import { assignOwners } from '../../src/core/assignment.ts'
-import { capacityBounds, type CapacityBounds } from '../../src/core/capacity.ts'
+import { assignOwners } from '../../src/core/ring/assignment.ts'
+import { capacityBounds, type CapacityBounds } from '../../src/core/ring/capacity.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { checkedMembers, checkedOptions } from '../../src/core/ring-options.ts'
+import { checkedMembers, checkedOptions } from '../../src/core/ring/ring-options.ts'
 import { claimChanges, claimProblems, type ClaimChange, type Owners, type RingFunction } from '../core/claim-problems.ts'
 import { printTable } from '../experiments/table.ts'
 import { fewestCopies } from './claim/fewest-copies.ts'

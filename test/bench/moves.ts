@@ -7,10 +7,10 @@
 import { parseArgs } from 'node:util'
 import { Writer } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { valueBytes } from '../../src/core/record.ts'
-import type { Message } from '../../src/protocol/message.ts'
-import { writeMessage } from '../../src/protocol/message-codec.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
+import { valueBytes } from '../../src/core/versions/record.ts'
+import type { Message } from '../../src/protocol/wire/message.ts'
+import { writeMessage } from '../../src/protocol/wire/message-codec.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
 
 const { values } = parseArgs({
   options: { peers: { type: 'string', default: '8' }, keys: { type: 'string', default: '4000' }, value: { type: 'string', default: '400' } }

@@ -5,7 +5,7 @@
  * held: less cannot be moved. Milliseconds are for this machine and only to be compared within one table.
  */
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { createRing, type RingMember } from '../../src/core/ring.ts'
+import { createRing, type RingMember } from '../../src/core/ring/ring.ts'
 import { printTable } from '../experiments/table.ts'
 import { loadsOf, measure, type Candidate, type Measures, type Table } from './ring/measures.ts'
 import * as rivals from './ring/rivals.ts'

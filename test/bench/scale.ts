@@ -4,8 +4,8 @@
  */
 import { connectionsMaxNodejs, neighboursMaxNodejs } from '../../src/core/limits.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { createRing } from '../../src/core/ring.ts'
-import { ScaleRun, type ScalePhase } from '../../src/simulation/scale.ts'
+import { createRing } from '../../src/core/ring/ring.ts'
+import { ScaleRun, type ScalePhase } from '../../src/simulation/scale/scale.ts'
 
 const isAll = process.argv.includes('--all')
 const sizes = process.argv.slice(2).flatMap(text => (/^\d+$/.test(text) ? [Number(text)] : []))

@@ -9,8 +9,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import { filesystemStorage } from '../../src/adapters/filesystem-storage.ts'
-import { memoryStorage } from '../../src/adapters/memory-storage.ts'
+import { filesystemStorage } from '../../src/adapters/filesystem/filesystem-storage.ts'
+import { memoryStorage } from '../../src/adapters/memory/memory-storage.ts'
 import type { Storage } from '../../src/ports/storage.ts'
 
 const VALUE_BYTES = 200

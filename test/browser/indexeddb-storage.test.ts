@@ -1,6 +1,6 @@
 import { openDB } from 'idb'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { indexedDbStorage } from '../../src/adapters/indexeddb-storage.ts'
+import { indexedDbStorage } from '../../src/adapters/indexeddb/indexeddb-storage.ts'
 import type { StorageUnderTest } from '../../src/conformance/storage-case.ts'
 import { storageConformance } from '../../src/conformance/storage.ts'
 import { bytesOf, collect, put, readOne } from '../../src/conformance/storage-tools.ts'

@@ -4,9 +4,9 @@
  */
 import { openDB } from 'idb'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { indexedDbStorage } from '../../src/adapters/indexeddb-storage.ts'
-import { TabMemory, type TabSession } from '../../src/adapters/tab-memory.ts'
-import { TabStorage, tabStorage } from '../../src/adapters/tab-storage.ts'
+import { indexedDbStorage } from '../../src/adapters/indexeddb/indexeddb-storage.ts'
+import { TabMemory, type TabSession } from '../../src/adapters/indexeddb/tab-memory.ts'
+import { TabStorage, tabStorage } from '../../src/adapters/indexeddb/tab-storage.ts'
 import { storageConformance } from '../../src/conformance/storage.ts'
 import { collect, put, readOne } from '../../src/conformance/storage-tools.ts'
 import type { StoreError } from '../../src/core/errors.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { systemRandom } from '../../src/adapters/system-random.ts'
-import { workerClock } from '../../src/adapters/worker-clock.ts'
+import { systemRandom } from '../../src/adapters/platform/system-random.ts'
+import { workerClock } from '../../src/adapters/platform/worker-clock.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 
 function wakeAfter(clock: Clock, delayMs: number): Promise<number> {
@@ -47,7 +47,7 @@ test.each([
   const answer = new Promise<unknown>(resolve => {
     addEventListener('message', event => event.source === frame.contentWindow && resolve(event.data))
   })
-  const clockModule = new URL('../../src/adapters/worker-clock.ts', import.meta.url).href
+  const clockModule = new URL('../../src/adapters/platform/worker-clock.ts', import.meta.url).href
   frame.srcdoc = `<meta http-equiv="Content-Security-Policy" content="${policy}">
     <script type="module">
       import { workerClock } from '${clockModule}'

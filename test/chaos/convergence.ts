@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeUtf8 } from '../../src/core/codec.ts'
-import { partitionOf, position } from '../../src/core/position.ts'
+import { partitionOf, position } from '../../src/core/ring/position.ts'
 import type { PeerStatus, RingInfo } from '../../src/entry/nodejs.ts'
 import type { ChaosCluster } from './chaos-cluster.ts'
 import type { ChaosPeer, StoredKeys } from './chaos-peer.ts'

@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { Actor, RequestId } from '../../src/core/identifiers.ts'
-import type { StoredRecord } from '../../src/core/record.ts'
-import { emptyContext } from '../../src/core/causal-context.ts'
-import type { TrueWrite } from '../../src/simulation/causal-history.ts'
+import type { StoredRecord } from '../../src/core/versions/record.ts'
+import { emptyContext } from '../../src/core/versions/causal-context.ts'
+import type { TrueWrite } from '../../src/simulation/checks/causal-history.ts'
 import { Ledger } from './ledger.ts'
 
 const none: ReadonlySet<RequestId> = new Set()

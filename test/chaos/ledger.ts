@@ -6,13 +6,13 @@
  * that it had seen may be there at the end.
  */
 import { randomBytes } from 'node:crypto'
-import { emptyContext } from '../../src/core/causal-context.ts'
+import { emptyContext } from '../../src/core/versions/causal-context.ts'
 import { encodeUtf8 } from '../../src/core/codec.ts'
-import { formatDot } from '../../src/core/dot.ts'
+import { formatDot } from '../../src/core/versions/dot.ts'
 import type { Actor, RequestId } from '../../src/core/identifiers.ts'
-import type { Sibling, StoredRecord } from '../../src/core/record.ts'
-import { CausalHistory, type TrueWrite } from '../../src/simulation/causal-history.ts'
-import { SafetyChecks } from '../../src/simulation/safety-checks.ts'
+import type { Sibling, StoredRecord } from '../../src/core/versions/record.ts'
+import { CausalHistory, type TrueWrite } from '../../src/simulation/checks/causal-history.ts'
+import { SafetyChecks } from '../../src/simulation/checks/safety-checks.ts'
 import type { ReadAnswer } from './chaos-peer.ts'
 
 const requestDigits = 32

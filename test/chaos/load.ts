@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isStoreError } from '../../src/core/errors.ts'
 import type { RequestId } from '../../src/core/identifiers.ts'
 import type { Prng } from '../../src/core/prng.ts'
-import type { TrueWrite } from '../../src/simulation/causal-history.ts'
+import type { TrueWrite } from '../../src/simulation/checks/causal-history.ts'
 import type { ChaosPeer } from './chaos-peer.ts'
 import type { Ledger } from './ledger.ts'
 

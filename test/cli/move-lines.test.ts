@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { isMoved, MoveLines, movesText, timeText } from '../../src/cli/move-lines.ts'
 import { MoveRate } from '../../src/cli/move-rate.ts'
 import type { Terminal } from '../../src/cli/terminal.ts'
-import type { MoveCount, MoveProgress } from '../../src/protocol/move-progress.ts'
+import type { MoveCount, MoveProgress } from '../../src/protocol/moving/move-progress.ts'
 
 const count = (partitions: number, partitionsDone: number, bytes = 0, bytesDone = 0): MoveCount => ({
   partitions,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CausalContext } from '../../src/core/causal-context.ts'
+import type { CausalContext } from '../../src/core/versions/causal-context.ts'
 import {
   covers,
   descends,
@@ -11,9 +11,9 @@ import {
   withBoundedDots,
   withDot,
   withDots
-} from '../../src/core/causal-context.ts'
-import type { Dot } from '../../src/core/dot.ts'
-import { compareDots, formatDot } from '../../src/core/dot.ts'
+} from '../../src/core/versions/causal-context.ts'
+import type { Dot } from '../../src/core/versions/dot.ts'
+import { compareDots, formatDot } from '../../src/core/versions/dot.ts'
 import type { Actor, ReplicaId } from '../../src/core/identifiers.ts'
 import { actorOf } from '../../src/core/identifiers.ts'
 import { counterMax } from '../../src/core/limits.ts'

@@ -5,12 +5,12 @@
  * set of events that it knows, merging is union, and what must be shown are the events that no other known event has seen.
  */
 import * as fc from 'fast-check'
-import type { CausalContext } from '../../src/core/causal-context.ts'
-import { emptyContext, nextDot, withDot } from '../../src/core/causal-context.ts'
+import type { CausalContext } from '../../src/core/versions/causal-context.ts'
+import { emptyContext, nextDot, withDot } from '../../src/core/versions/causal-context.ts'
 import type { ReplicaId, RequestId } from '../../src/core/identifiers.ts'
 import { actorOf } from '../../src/core/identifiers.ts'
-import type { StoredRecord } from '../../src/core/record.ts'
-import { emptyRecord, maximalSiblings, mergeRecords, putSibling } from '../../src/core/record.ts'
+import type { StoredRecord } from '../../src/core/versions/record.ts'
+import { emptyRecord, maximalSiblings, mergeRecords, putSibling } from '../../src/core/versions/record.ts'
 
 /** A write event: its place in the order in which the test made them. */
 export type Event = number

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ringChange, type RingChange } from '../../src/core/change-plan.ts'
+import { ringChange, type RingChange } from '../../src/core/ring/change-plan.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { createRing, type Ring, type RingMember } from '../../src/core/ring.ts'
+import { createRing, type Ring, type RingMember } from '../../src/core/ring/ring.ts'
 import { loads, moved, options, partitionsOf, peers } from './ring-fixtures.ts'
 
 const ringOf = (members: readonly RingMember[]): Ring => createRing(members, options)

@@ -5,7 +5,7 @@
  * test of the ring and for `npm run bench -- claim`.
  */
 import type { PeerId } from '../../src/core/identifiers.ts'
-import type { RingMember } from '../../src/core/ring.ts'
+import type { RingMember } from '../../src/core/ring/ring.ts'
 
 const PARTITIONS = 1024
 const REPLICAS = 3

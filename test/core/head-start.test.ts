@@ -1,8 +1,8 @@
 /** Head starts: a heavy peer's load follows its weight, and equal peers never notice. */
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { headStarts } from '../../src/core/head-start.ts'
-import { createRing } from '../../src/core/ring.ts'
+import { headStarts } from '../../src/core/ring/head-start.ts'
+import { createRing } from '../../src/core/ring/ring.ts'
 import { loads, options, peers } from './ring-fixtures.ts'
 
 const apart = (count: number): number[] => Array.from({ length: count }, (_, peer) => peer)

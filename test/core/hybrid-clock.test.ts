@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { nextHybridTime, observeHybridTime, wallTimeMs } from '../../src/core/hybrid-clock.ts'
+import { nextHybridTime, observeHybridTime, wallTimeMs } from '../../src/core/versions/hybrid-clock.ts'
 import { clockDriftMsMax } from '../../src/core/limits.ts'
 
 const NOVEMBER_2026 = 1_793_000_000_000

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
-import { memberNamed } from '../../src/core/member-name.ts'
-import type { MemberRecord, MemberStatus } from '../../src/core/member-record.ts'
+import { memberNamed } from '../../src/core/members/member-name.ts'
+import type { MemberRecord, MemberStatus } from '../../src/core/members/member-record.ts'
 
 const [ada, ben, cyd] = ['12D3KooWAda4567890', '12D3KooWBen4567890', '12D3KooWCyd1112222'] as [PeerId, PeerId, PeerId]
 

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ed25519Identity, ed25519Verifier } from '../../src/adapters/ed25519-identity.ts'
+import { ed25519Identity, ed25519Verifier } from '../../src/adapters/identity/ed25519-identity.ts'
 import { equalBytes } from '../../src/core/bytes.ts'
 import { Reader, Writer } from '../../src/core/codec.ts'
 import { isStoreError } from '../../src/core/errors.ts'
 import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
-import type { MemberRecord, MemberStatus, UnsignedMember } from '../../src/core/member-record.ts'
+import type { MemberRecord, MemberStatus, UnsignedMember } from '../../src/core/members/member-record.ts'
 import {
   checkMember,
   compareMembers,
@@ -20,7 +20,7 @@ import {
   runOf,
   signMember,
   writeMember
-} from '../../src/core/member-record.ts'
+} from '../../src/core/members/member-record.ts'
 
 const cluster = 'shop'
 const [alice, bob, carol] = [1, 2, 3].map(seed => ed25519Identity(new Uint8Array(32).fill(seed))) as [Identity, Identity, Identity]

@@ -2,10 +2,10 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
 import { membersMax } from '../../src/core/limits.ts'
-import type { MemberRecord, MemberStatus } from '../../src/core/member-record.ts'
-import { evictedSequence, evictionOf } from '../../src/core/member-record.ts'
-import type { MembershipView } from '../../src/core/membership-view.ts'
-import { emptyView, mergeMember, ringMembers } from '../../src/core/membership-view.ts'
+import type { MemberRecord, MemberStatus } from '../../src/core/members/member-record.ts'
+import { evictedSequence, evictionOf } from '../../src/core/members/member-record.ts'
+import type { MembershipView } from '../../src/core/members/membership-view.ts'
+import { emptyView, mergeMember, ringMembers } from '../../src/core/members/membership-view.ts'
 
 const statuses: readonly MemberStatus[] = ['joining', 'up', 'leaving', 'left', 'evicted']
 const [xena, yves] = ['Xena', 'Yves'] as [PeerId, PeerId]

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { md5, sha256 } from '../../src/core/hash.ts'
-import { MerkleTrie } from '../../src/core/merkle-trie.ts'
-import { prefixOf } from '../../src/core/position.ts'
-import type { TrieSum } from '../../src/core/trie-sum.ts'
+import { MerkleTrie } from '../../src/core/merkle/merkle-trie.ts'
+import { prefixOf } from '../../src/core/ring/position.ts'
+import type { TrieSum } from '../../src/core/merkle/trie-sum.ts'
 
 const partitions = 16
 

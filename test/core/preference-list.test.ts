@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Walk } from '../../src/core/preference-list.ts'
+import { Walk } from '../../src/core/ring/preference-list.ts'
 import { walksCachedMax } from '../../src/core/limits.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { createRing } from '../../src/core/ring.ts'
-import { tokenDistance, tokenSeeds } from '../../src/core/token.ts'
+import { createRing } from '../../src/core/ring/ring.ts'
+import { tokenDistance, tokenSeeds } from '../../src/core/ring/token.ts'
 import { options, partitionsOf, peers } from './ring-fixtures.ts'
 
 const seedsOf = (count: number, weight = 1) => peers(count).map(peer => tokenSeeds('shop', peer.peerId, weight))

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
-import { covers, emptyContext } from '../../src/core/causal-context.ts'
-import { compareDots } from '../../src/core/dot.ts'
-import type { Sibling, StoredRecord } from '../../src/core/record.ts'
+import { covers, emptyContext } from '../../src/core/versions/causal-context.ts'
+import { compareDots } from '../../src/core/versions/dot.ts'
+import type { Sibling, StoredRecord } from '../../src/core/versions/record.ts'
 import {
   compareRecords,
   emptyRecord,
@@ -14,8 +14,8 @@ import {
   recordHash,
   seenContext,
   siblingOf
-} from '../../src/core/record.ts'
-import { encodeRecord } from '../../src/core/record-codec.ts'
+} from '../../src/core/versions/record.ts'
+import { encodeRecord } from '../../src/core/versions/record-codec.ts'
 import type { Operation, SystemOptions } from './causal-history-model.ts'
 import { operations, ReplicatedKey, requestId } from './causal-history-model.ts'
 

@@ -1,6 +1,6 @@
 /** How even the ring is, and how little moves when it changes: the figures that FACTS and the README state, held for several sets of peer ids. */
 import { describe, expect, test } from 'vitest'
-import { createRing, type Ring, type RingMember } from '../../src/core/ring.ts'
+import { createRing, type Ring, type RingMember } from '../../src/core/ring/ring.ts'
 import { loads, moved, options, partitionsOf, peers } from './ring-fixtures.ts'
 
 const seeds = ['red', 'green', 'blue']

@@ -1,6 +1,6 @@
 /** Riak's claim problems: the limits that the ring keeps to, for several sets of peer ids. `npm run bench -- claim` prints the figures. */
 import { describe, expect, test } from 'vitest'
-import { createRing } from '../../src/core/ring.ts'
+import { createRing } from '../../src/core/ring/ring.ts'
 import { claimChanges, claimProblems, type ClaimChange, type RingFunction } from './claim-problems.ts'
 import { options, partitionsOf } from './ring-fixtures.ts'
 

@@ -3,7 +3,7 @@ import { sha256 } from '../../src/core/hash.ts'
 import { toHex } from '../../src/core/bytes.ts'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { createRing, type Ring, type RingMember, type RingOptions } from '../../src/core/ring.ts'
+import { createRing, type Ring, type RingMember, type RingOptions } from '../../src/core/ring/ring.ts'
 
 /** The options of most tests. */
 export const options: RingOptions = { cluster: 'shop', partitions: 1024, replicas: 3 }

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { completeByPaths } from '../../src/core/augmenting-path.ts'
-import { capacities } from '../../src/core/capacity.ts'
-import { deferAcceptance } from '../../src/core/deferred-acceptance.ts'
-import { Placement } from '../../src/core/placement.ts'
-import { Walk } from '../../src/core/preference-list.ts'
-import { tokenSeeds } from '../../src/core/token.ts'
+import { completeByPaths } from '../../src/core/ring/augmenting-path.ts'
+import { capacities } from '../../src/core/ring/capacity.ts'
+import { deferAcceptance } from '../../src/core/ring/deferred-acceptance.ts'
+import { Placement } from '../../src/core/ring/placement.ts'
+import { Walk } from '../../src/core/ring/preference-list.ts'
+import { tokenSeeds } from '../../src/core/ring/token.ts'
 import { peers } from './ring-fixtures.ts'
 
 const PARTITIONS = 32

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../src/core/bytes.ts'
 import { encodeUtf8 } from '../../src/core/codec.ts'
-import { partitionOf, position } from '../../src/core/position.ts'
+import { partitionOf, position } from '../../src/core/ring/position.ts'
 
 describe('position', () => {
   test.each([

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { createRing, type RingMember } from '../../src/core/ring.ts'
+import { createRing, type RingMember } from '../../src/core/ring/ring.ts'
 import { golden, listsDigest, loads, options, partitionsOf, peers, zonesOf } from './ring-fixtures.ts'
 
 const member = fc.record({

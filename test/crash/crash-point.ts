@@ -7,7 +7,7 @@
  */
 import type { PeerId } from '../../src/core/identifiers.ts'
 import type { BatchOperation } from '../../src/protocol/effect.ts'
-import type { AskedOperation } from '../../src/simulation/simulated-storage.ts'
+import type { AskedOperation } from '../../src/simulation/cluster/simulated-storage.ts'
 import { Script } from './script.ts'
 import { workloads, type Workload, type WorkloadName } from './workloads.ts'
 

@@ -4,13 +4,13 @@
  *
  * What the client was told goes into the true history beside the cluster, and everything that happens past the safety checks.
  */
-import { emptyContext, type CausalContext } from '../../src/core/causal-context.ts'
+import { emptyContext, type CausalContext } from '../../src/core/versions/causal-context.ts'
 import type { PeerId, RequestId } from '../../src/core/identifiers.ts'
-import { emptyRecord, type StoredRecord } from '../../src/core/record.ts'
-import { CausalHistory } from '../../src/simulation/causal-history.ts'
-import { Cluster, type ClusterObserver, type ClusterOptions } from '../../src/simulation/cluster.ts'
-import { agreedRecord, divergences } from '../../src/simulation/convergence.ts'
-import { SafetyChecks } from '../../src/simulation/safety-checks.ts'
+import { emptyRecord, type StoredRecord } from '../../src/core/versions/record.ts'
+import { CausalHistory } from '../../src/simulation/checks/causal-history.ts'
+import { Cluster, type ClusterObserver, type ClusterOptions } from '../../src/simulation/cluster/cluster.ts'
+import { agreedRecord, divergences } from '../../src/simulation/checks/convergence.ts'
+import { SafetyChecks } from '../../src/simulation/checks/safety-checks.ts'
 
 interface Knowledge {
   readonly context: CausalContext

@@ -1,6 +1,6 @@
 /** What the exhaustive runs do: short scripts that between them write every kind of row, read it back and take it away. */
-import type { ClusterOptions } from '../../src/simulation/cluster.ts'
-import { peerName } from '../../src/simulation/simulated-identity.ts'
+import type { ClusterOptions } from '../../src/simulation/cluster/cluster.ts'
+import { peerName } from '../../src/simulation/cluster/simulated-identity.ts'
 import type { Script } from './script.ts'
 
 const ada = peerName(0)

@@ -5,8 +5,8 @@
  *
  * Each key holds the set of all updates made to it, siblings are joined by union, so an update that is missing at the end was lost.
  */
-import { Cluster } from '../../src/simulation/cluster.ts'
-import { agreedRecord, divergences } from '../../src/simulation/convergence.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { agreedRecord, divergences } from '../../src/simulation/checks/convergence.ts'
 import { printTable } from './table.ts'
 import { setText, textsOf, unionOf } from './text-set.ts'
 

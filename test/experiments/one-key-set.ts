@@ -5,10 +5,10 @@
  * reads show siblings. What a client makes of siblings decides what survives: their union loses nothing, whatever R, W and the network;
  * last-write-wins loses what was written at the same time, also without any fault and with quorums.
  */
-import { formatDot } from '../../src/core/dot.ts'
+import { formatDot } from '../../src/core/versions/dot.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { maximalSiblings, type StoredRecord } from '../../src/core/record.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
+import { maximalSiblings, type StoredRecord } from '../../src/core/versions/record.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { lastWritten } from '../../src/store/last-write-wins.ts'
 import { asPercent, printTable } from './table.ts'
 import { elementsOf, setText, textsOf, unionOf, type Elements } from './text-set.ts'

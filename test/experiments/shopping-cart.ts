@@ -7,8 +7,8 @@
  * removed on one side of a partition is back when the sides meet: how often is counted, because it is the price.
  */
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
-import { agreedRecord, divergences } from '../../src/simulation/convergence.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { agreedRecord, divergences } from '../../src/simulation/checks/convergence.ts'
 import { asPercent, printTable } from './table.ts'
 import { setText, textsOf, unionOf, type Elements } from './text-set.ts'
 

@@ -5,10 +5,10 @@
  * With one version vector for the whole record, a server cannot say that. It sees a context that lacks the other client's write, keeps all it has,
  * and every write adds a sibling. Dots name each write, so exactly the client's own value before goes.
  */
-import type { CausalContext } from '../../src/core/causal-context.ts'
-import { emptyContext } from '../../src/core/causal-context.ts'
+import type { CausalContext } from '../../src/core/versions/causal-context.ts'
+import { emptyContext } from '../../src/core/versions/causal-context.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { ServerVectorRecord, type ServerVector } from './server-version-vector.ts'
 import { printTable } from './table.ts'
 

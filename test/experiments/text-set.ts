@@ -1,6 +1,6 @@
 /** A set of words as a value of the store: sorted, joined by commas. What the experiments' applications keep, and merge by union. */
 import { decodeUtf8 } from '../../src/core/codec.ts'
-import { maximalSiblings, type StoredRecord } from '../../src/core/record.ts'
+import { maximalSiblings, type StoredRecord } from '../../src/core/versions/record.ts'
 
 export type Elements = ReadonlySet<string>
 

@@ -8,8 +8,8 @@
  * its writers were robots is not known, so the two causes are shown apart, each beside the same people: shares are those of the model, and what
  * they say is which cause makes more of two, and which makes more than two.
  */
-import { emptyContext } from '../../src/core/causal-context.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
+import { emptyContext } from '../../src/core/versions/causal-context.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { printTable } from './table.ts'
 import { setText, unionOf } from './text-set.ts'
 

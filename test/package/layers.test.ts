@@ -116,7 +116,14 @@ describe('a violation planted in a copy is caught', () => {
     ['store', '../adapters/memory-storage.ts'],
     ['simulation', '../store/api.ts'],
     ['conformance', '../protocol/message.ts'],
-    ['cli', '../store/peer.ts']
+    ['cli', '../store/peer.ts'],
+    ['core/ring', '../../ports/clock.ts'],
+    ['core/ring', '../../store/api.ts'],
+    ['core/ring', 'idb'],
+    ['protocol/wire', '../../ports/network.ts'],
+    ['protocol/wire', '../../adapters/memory/memory-storage.ts'],
+    ['adapters/memory', '../../protocol/wire/message.ts'],
+    ['simulation/run', '../../store/api.ts']
   ])('by the linter: %s imports %s', (folder, specifier) => {
     plant(`src/${folder}/planted.ts`, `import type { Planted } from '${specifier}'\nexport type Again = Planted`)
     expect(complaints('oxlint', '--format=unix', `src/${folder}/planted.ts`)).toMatch(/planted\.ts:1:.*no-restricted-imports/)

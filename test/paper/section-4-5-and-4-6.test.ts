@@ -1,7 +1,7 @@
 /** Dynamo (SOSP 2007), sections 4.5 Execution of get () and put () operations, 4.6 Handling Failures: Hinted Handoff: one test per claim. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { waits } from '../../src/protocol/routing.ts'
+import { waits } from '../../src/protocol/requests/routing.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, holders, keyOwnedBy } from '../scenarios/cast.ts'
 
 describe('4.5 Execution of get () and put () operations', () => {

@@ -1,8 +1,8 @@
 /** Dynamo (SOSP 2007), section 4.8 Membership and Failure Detection: one test per claim. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { emptyView, mergeMember } from '../../src/core/membership-view.ts'
-import { membershipMs } from '../../src/protocol/membership.ts'
+import { emptyView, mergeMember } from '../../src/core/members/membership-view.ts'
+import { membershipMs } from '../../src/protocol/membership/membership.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, fay } from '../scenarios/cast.ts'
 
 describe('4.8.1 Ring Membership', () => {

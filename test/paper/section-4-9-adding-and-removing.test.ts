@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
 import { decodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { keyOfRow, prefixes } from '../../src/protocol/storage-layout.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import { keyOfRow, prefixes } from '../../src/protocol/replica/storage-layout.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, ben, clusterOf, cyd, holders } from '../scenarios/cast.ts'
 
 const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`)

@@ -1,7 +1,7 @@
 /** Dynamo (SOSP 2007), section 6 Experiences & Lessons Learned: one test per claim. */
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
-import { formatDot } from '../../src/core/dot.ts'
+import { formatDot } from '../../src/core/versions/dot.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import {
   backgroundRecordsPerSecondMax,
@@ -11,14 +11,14 @@ import {
   transferHintsMax,
   transferPageRows
 } from '../../src/core/limits.ts'
-import { encodeMember } from '../../src/core/member-record.ts'
+import { encodeMember } from '../../src/core/members/member-record.ts'
 import { prng } from '../../src/core/prng.ts'
-import { emptyRecord, valueBytes, type StoredRecord } from '../../src/core/record.ts'
-import { createRing, type RingMember } from '../../src/core/ring.ts'
-import { membershipMs } from '../../src/protocol/membership.ts'
-import { partitionOfKey } from '../../src/protocol/routing.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import { emptyRecord, valueBytes, type StoredRecord } from '../../src/core/versions/record.ts'
+import { createRing, type RingMember } from '../../src/core/ring/ring.ts'
+import { membershipMs } from '../../src/protocol/membership/membership.ts'
+import { partitionOfKey } from '../../src/protocol/requests/routing.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { lastWritten } from '../../src/store/last-write-wins.ts'
 import { loadsOf } from '../bench/ring/measures.ts'
 import { clockwiseWalks, firstOf, strategyOne, strategyThree } from '../bench/ring/rivals.ts'

@@ -21,7 +21,7 @@ const operations = 300
 type Simulate = (options: { readonly seed: number; readonly operations: number }) => { readonly problems: readonly string[] }
 
 const [folder = '', first = '1', last = '1'] = process.argv.slice(2)
-const { simulate } = (await import(pathToFileURL(join(folder, 'src', 'simulation', 'simulate.ts')).href)) as { simulate: Simulate }
+const { simulate } = (await import(pathToFileURL(join(folder, 'src', 'simulation', 'run', 'simulate.ts')).href)) as { simulate: Simulate }
 
 for (let seed = Number(first); seed <= Number(last); seed++) {
   const problems = problemsOf(seed)

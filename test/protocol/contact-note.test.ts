@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { decodeNote, encodeNote, type ContactNote } from '../../src/protocol/contact-note.ts'
+import { decodeNote, encodeNote, type ContactNote } from '../../src/protocol/absence/contact-note.ts'
 
 const note: ContactNote = {
   latestMs: 5,

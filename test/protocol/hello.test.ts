@@ -2,9 +2,9 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Writer } from '../../src/core/codec.ts'
 import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
-import { signMember, writeMember, type MemberRecord } from '../../src/core/member-record.ts'
-import { decodeHello, encodeHello, judgeHello, protocolVersions, type ClusterConfiguration } from '../../src/protocol/hello.ts'
-import { simulatedSigner, simulatedVerifier } from '../../src/simulation/simulated-identity.ts'
+import { signMember, writeMember, type MemberRecord } from '../../src/core/members/member-record.ts'
+import { decodeHello, encodeHello, judgeHello, protocolVersions, type ClusterConfiguration } from '../../src/protocol/membership/hello.ts'
+import { simulatedSigner, simulatedVerifier } from '../../src/simulation/cluster/simulated-identity.ts'
 
 const ada = 'ada' as PeerId
 const ben = 'ben' as PeerId

@@ -3,14 +3,14 @@
  * scan reads and when its answer arrives are two moments; the peer ends between any two of them.
  */
 import { toMapKey } from '../../src/core/bytes.ts'
-import { emptyContext } from '../../src/core/causal-context.ts'
+import { emptyContext } from '../../src/core/versions/causal-context.ts'
 import type { Actor, RequestId } from '../../src/core/identifiers.ts'
-import { MerkleTrie } from '../../src/core/merkle-trie.ts'
-import { emptyRecord, putSibling } from '../../src/core/record.ts'
+import { MerkleTrie } from '../../src/core/merkle/merkle-trie.ts'
+import { emptyRecord, putSibling } from '../../src/core/versions/record.ts'
 import type { BatchOperation, Effect, ScannedRow } from '../../src/protocol/effect.ts'
-import { KeyIndex, type IndexChange } from '../../src/protocol/key-index.ts'
-import { partitionOfSumKey, sumOfRow, summedKey, type StoredSums } from '../../src/protocol/partition-sums.ts'
-import { prefixes, type LocalRow } from '../../src/protocol/storage-layout.ts'
+import { KeyIndex, type IndexChange } from '../../src/protocol/key-index/key-index.ts'
+import { partitionOfSumKey, sumOfRow, summedKey, type StoredSums } from '../../src/protocol/key-index/partition-sums.ts'
+import { prefixes, type LocalRow } from '../../src/protocol/replica/storage-layout.ts'
 import { Tokens } from '../../src/protocol/tokens.ts'
 
 interface PendingWrite {

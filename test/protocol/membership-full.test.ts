@@ -2,13 +2,13 @@
 import { describe, expect, test } from 'vitest'
 import type { ReplicaId } from '../../src/core/identifiers.ts'
 import { membersMax } from '../../src/core/limits.ts'
-import { encodeMember, signMember, type MemberRecord } from '../../src/core/member-record.ts'
-import { viewOf } from '../../src/core/membership-view.ts'
+import { encodeMember, signMember, type MemberRecord } from '../../src/core/members/member-record.ts'
+import { viewOf } from '../../src/core/members/membership-view.ts'
 import { prng } from '../../src/core/prng.ts'
 import type { Effect } from '../../src/protocol/effect.ts'
-import { Membership } from '../../src/protocol/membership.ts'
+import { Membership } from '../../src/protocol/membership/membership.ts'
 import { Tokens } from '../../src/protocol/tokens.ts'
-import { peerName, simulatedSigner, simulatedVerifier } from '../../src/simulation/simulated-identity.ts'
+import { peerName, simulatedSigner, simulatedVerifier } from '../../src/simulation/cluster/simulated-identity.ts'
 
 const now = { ms: 1000, wallMs: 1_800_000_000_000 }
 const own = { incarnation: 1, status: 'up', weight: 1, durable: true, zone: undefined, replica: 'a'.repeat(16) as ReplicaId } as const

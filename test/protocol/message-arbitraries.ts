@@ -1,13 +1,13 @@
 /** Any message that a peer may send. */
 import * as fc from 'fast-check'
-import { emptyContext, withDots, type CausalContext } from '../../src/core/causal-context.ts'
+import { emptyContext, withDots, type CausalContext } from '../../src/core/versions/causal-context.ts'
 import { Writer } from '../../src/core/codec.ts'
-import type { Dot } from '../../src/core/dot.ts'
+import type { Dot } from '../../src/core/versions/dot.ts'
 import type { Actor, PeerId, ReplicaId, RequestId } from '../../src/core/identifiers.ts'
-import type { MemberRecord } from '../../src/core/member-record.ts'
-import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/record.ts'
-import type { Message, PutStatus, ReapMessage, ReplicaStatus } from '../../src/protocol/message.ts'
-import { writeMessage } from '../../src/protocol/message-codec.ts'
+import type { MemberRecord } from '../../src/core/members/member-record.ts'
+import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/versions/record.ts'
+import type { Message, PutStatus, ReapMessage, ReplicaStatus } from '../../src/protocol/wire/message.ts'
+import { writeMessage } from '../../src/protocol/wire/message-codec.ts'
 
 const hex = (bytes: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map(found => Array.from(found, byte => byte.toString(16).padStart(2, '0')).join(''))

@@ -5,12 +5,12 @@ import protobuf from 'protobufjs'
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8, Writer } from '../../src/core/codec.ts'
 import { isStoreError } from '../../src/core/errors.ts'
-import type { Message } from '../../src/protocol/message.ts'
-import { readMessage } from '../../src/protocol/message-codec.ts'
+import type { Message } from '../../src/protocol/wire/message.ts'
+import { readMessage } from '../../src/protocol/wire/message-codec.ts'
 import { anyMessage, bytesOf, messagesByType } from './message-arbitraries.ts'
 
 const described = protobuf
-  .parse(readFileSync(new URL('../../src/protocol/wire.proto', import.meta.url), 'utf8'))
+  .parse(readFileSync(new URL('../../src/protocol/wire/wire.proto', import.meta.url), 'utf8'))
   .root.lookupType('dynamesh.v1.Message')
 const types = Object.keys(messagesByType) as Message['type'][]
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ReplicaId } from '../../src/core/identifiers.ts'
 import { mintingIdMsMax } from '../../src/core/limits.ts'
 import type { RingPeer } from '../../src/protocol/ring-peer.ts'
-import { leaveMintingId, mintingIdOf } from '../../src/protocol/minting-id.ts'
+import { leaveMintingId, mintingIdOf } from '../../src/protocol/replica/minting-id.ts'
 
 const left = '0123456789abcdef' as ReplicaId
 const fresh = 'fedcba9876543210' as ReplicaId

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { MoveTally } from '../../src/protocol/move-tally.ts'
+import { MoveTally } from '../../src/protocol/moving/move-tally.ts'
 
 const other = 'other' as PeerId
 

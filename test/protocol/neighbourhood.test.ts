@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
-import type { MemberRecord } from '../../src/core/member-record.ts'
-import { emptyView, mergeMember, type MembershipView } from '../../src/core/membership-view.ts'
+import type { MemberRecord } from '../../src/core/members/member-record.ts'
+import { emptyView, mergeMember, type MembershipView } from '../../src/core/members/membership-view.ts'
 import type { Effect } from '../../src/protocol/effect.ts'
-import { FailureDetector } from '../../src/protocol/failure-detector.ts'
-import { Neighbourhood } from '../../src/protocol/neighbourhood.ts'
+import { FailureDetector } from '../../src/protocol/membership/failure-detector.ts'
+import { Neighbourhood } from '../../src/protocol/membership/neighbourhood.ts'
 import { Tokens } from '../../src/protocol/tokens.ts'
 
 const configuration = { cluster: 'shop', partitions: 1024, replicas: 3 }

@@ -1,12 +1,19 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { md5, sha256 } from '../../src/core/hash.ts'
-import { MerkleTrie } from '../../src/core/merkle-trie.ts'
-import type { Difference } from '../../src/protocol/exchange-layout.ts'
-import { packDigests, packEntries, packPlaces, unpackDigest, unpackEntries, unpackPlaces } from '../../src/protocol/exchange-layout.ts'
-import type { ExchangeNode } from '../../src/protocol/message.ts'
-import { readMessage } from '../../src/protocol/message-codec.ts'
-import { SharedTrie } from '../../src/protocol/reconciliation.ts'
+import { MerkleTrie } from '../../src/core/merkle/merkle-trie.ts'
+import type { Difference } from '../../src/protocol/anti-entropy/exchange-layout.ts'
+import {
+  packDigests,
+  packEntries,
+  packPlaces,
+  unpackDigest,
+  unpackEntries,
+  unpackPlaces
+} from '../../src/protocol/anti-entropy/exchange-layout.ts'
+import type { ExchangeNode } from '../../src/protocol/wire/message.ts'
+import { readMessage } from '../../src/protocol/wire/message-codec.ts'
+import { SharedTrie } from '../../src/protocol/anti-entropy/reconciliation.ts'
 import { bytesOf } from './message-arbitraries.ts'
 
 const none = new Uint8Array(0)

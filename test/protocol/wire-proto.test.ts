@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import protobuf from 'protobufjs'
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8, Writer } from '../../src/core/codec.ts'
-import { withDot, emptyContext } from '../../src/core/causal-context.ts'
+import { withDot, emptyContext } from '../../src/core/versions/causal-context.ts'
 import type { Actor, PeerId, ReplicaId, RequestId } from '../../src/core/identifiers.ts'
-import type { MemberRecord } from '../../src/core/member-record.ts'
-import type { StoredRecord } from '../../src/core/record.ts'
-import type { Message } from '../../src/protocol/message.ts'
-import { readMessage, writeMessage } from '../../src/protocol/message-codec.ts'
+import type { MemberRecord } from '../../src/core/members/member-record.ts'
+import type { StoredRecord } from '../../src/core/versions/record.ts'
+import type { Message } from '../../src/protocol/wire/message.ts'
+import { readMessage, writeMessage } from '../../src/protocol/wire/message-codec.ts'
 
-const description = protobuf.parse(readFileSync(new URL('../../src/protocol/wire.proto', import.meta.url), 'utf8')).root
+const description = protobuf.parse(readFileSync(new URL('../../src/protocol/wire/wire.proto', import.meta.url), 'utf8')).root
 const described = description.lookupType('dynamesh.v1.Message')
 
 const [ada, ben] = ['12D3KooWAda', '12D3KooWBen'] as PeerId[] as [PeerId, PeerId]

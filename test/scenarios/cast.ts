@@ -1,7 +1,7 @@
 /** Who plays in the scenarios. */
 import type { PeerId, RequestId } from '../../src/core/identifiers.ts'
-import { Cluster, type ClusterOptions } from '../../src/simulation/cluster.ts'
-import { peerName } from '../../src/simulation/simulated-identity.ts'
+import { Cluster, type ClusterOptions } from '../../src/simulation/cluster/cluster.ts'
+import { peerName } from '../../src/simulation/cluster/simulated-identity.ts'
 
 export const ada: PeerId = peerName(0)
 export const ben: PeerId = peerName(1)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, aRequest, ben, clusterOf, cyd, dee, eve, hintsLeft, keyOwnedBy } from './cast.ts'
 
 describe('a put that is forwarded twice', () => {

@@ -1,8 +1,8 @@
 /** A durable peer that is gone for good, and an operator who says so. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders } from './cast.ts'
 
 const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`)

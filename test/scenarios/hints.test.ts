@@ -1,10 +1,10 @@
 /** Writes for owners that are away: who stands in, what is kept for them, and how it goes home (the paper, section 4.6). */
 import { describe, expect, test } from 'vitest'
-import { emptyContext, withDots, type CausalContext } from '../../src/core/causal-context.ts'
+import { emptyContext, withDots, type CausalContext } from '../../src/core/versions/causal-context.ts'
 import type { Actor } from '../../src/core/identifiers.ts'
-import { valueBytes } from '../../src/core/record.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import { valueBytes } from '../../src/core/versions/record.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders, keyOwnedBy } from './cast.ts'
 
 describe('a peer that is cut off from everyone', () => {

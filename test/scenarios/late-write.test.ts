@@ -1,7 +1,7 @@
 /** A write whose coordinator's disk is slower than its caller's patience. */
 import { expect, test } from 'vitest'
-import { Cluster } from '../../src/simulation/cluster.ts'
-import { isWithheld } from '../../src/simulation/healing.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { isWithheld } from '../../src/simulation/run/healing.ts'
 
 test('a write that becomes durable after its caller gave up goes to the other owners all the same, by itself', () => {
   const cluster = new Cluster({ seed: 1, peers: 3 })

@@ -1,11 +1,11 @@
 /** Peers that come back after more than the grace: deletes may have been forgotten without them. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { contactKey } from '../../src/protocol/contact-note.ts'
-import { discardKey } from '../../src/protocol/discard.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { valuesOf } from '../../src/simulation/client-call.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import { contactKey } from '../../src/protocol/absence/contact-note.ts'
+import { discardKey } from '../../src/protocol/absence/discard.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { valuesOf } from '../../src/simulation/run/client-call.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, fay, hintsLeft, holders } from './cast.ts'
 
 const graceMs = 120_000

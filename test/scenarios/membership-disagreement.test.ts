@@ -1,7 +1,7 @@
 /** Members that disagree about who is one, or change their minds: all converge, nothing is lost, and what moves is in proportion to what changed. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import type { Cluster, ClusterOptions } from '../../src/simulation/cluster.ts'
+import type { Cluster, ClusterOptions } from '../../src/simulation/cluster/cluster.ts'
 import { ada, ben, cyd, dee, eve, fay } from './cast.ts'
 import { expectRest, filledCluster, watchMovement } from './movement.ts'
 

@@ -1,8 +1,8 @@
 /** What travels when the ring changes: each record about once, and how far that has come. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import type { MoveProgress } from '../../src/protocol/move-progress.ts'
-import type { Cluster, ClusterOptions } from '../../src/simulation/cluster.ts'
+import type { MoveProgress } from '../../src/protocol/moving/move-progress.ts'
+import type { Cluster, ClusterOptions } from '../../src/simulation/cluster/cluster.ts'
 import { ada, ben, cyd, dee, eve } from './cast.ts'
 import { expectRest, filledCluster, watchMovement, type Movement } from './movement.ts'
 

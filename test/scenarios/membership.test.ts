@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../../src/core/bytes.ts'
-import { membershipMs } from '../../src/protocol/membership.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import { membershipMs } from '../../src/protocol/membership/membership.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders } from './cast.ts'
 
 const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`)

@@ -1,10 +1,10 @@
 /** Counts what a change of the ring moves: the records that peers send each other for it, beside those that had to move. */
 import { decodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { recordHash } from '../../src/core/record.ts'
+import { recordHash } from '../../src/core/versions/record.ts'
 import { expect } from 'vitest'
-import type { Cluster, ClusterOptions } from '../../src/simulation/cluster.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import type { Cluster, ClusterOptions } from '../../src/simulation/cluster/cluster.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, clusterOf } from './cast.ts'
 
 export interface Movement {

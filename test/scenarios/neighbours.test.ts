@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
 
 const few = { peers: 8, neighboursMax: 4, network: { gossip: 'mesh' } } as const
 

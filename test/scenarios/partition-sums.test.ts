@@ -1,11 +1,11 @@
 /** The sums of partitions on disk through restarts, crashes and failing disks, and exchanges of peers that know no more than these sums. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { quietMs, sumOfRow, summedKey } from '../../src/protocol/partition-sums.ts'
-import { prefixes } from '../../src/protocol/storage-layout.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
-import { wrongSums } from '../../src/simulation/stored-sums.ts'
+import { quietMs, sumOfRow, summedKey } from '../../src/protocol/key-index/partition-sums.ts'
+import { prefixes } from '../../src/protocol/replica/storage-layout.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
+import { wrongSums } from '../../src/simulation/checks/stored-sums.ts'
 import { ada, ben, clusterOf } from './cast.ts'
 
 const keys = Array.from({ length: 12 }, (_, index) => `key-${index}`)

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { bytesOf } from '../protocol/message-arbitraries.ts'
 import { ada, ben, clusterOf, cyd, dee, eve, keyOwnedBy } from './cast.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { divergences } from '../../src/simulation/convergence.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, aRequest, ben, clusterOf, cyd, dee, eve, hintsLeft, holders, keyOwnedBy } from './cast.ts'
 
 describe('three peers', () => {

@@ -1,7 +1,7 @@
 /** A disk that went back to an older state of itself: what it forgot is not lost, and what comes after is not taken for it. */
 import { describe, expect, test } from 'vitest'
 import { replicaOf } from '../../src/core/identifiers.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
 
 function trio(mayRollBack: boolean): { readonly cluster: Cluster; readonly names: Cluster['peers'] } {
   const cluster = new Cluster({ seed: 1, peers: 3, profile: () => ({ mayRollBack }) })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { emptyContext, withDot, withDots, type CausalContext } from '../../src/core/causal-context.ts'
+import { emptyContext, withDot, withDots, type CausalContext } from '../../src/core/versions/causal-context.ts'
 import type { Actor } from '../../src/core/identifiers.ts'
 import { counterMax, siblingsMax } from '../../src/core/limits.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, ben, clusterOf, cyd, dee } from './cast.ts'
 
 describe('two peers that wrote the same key apart', () => {

@@ -1,8 +1,8 @@
 /** Weights, durable owners and zones where they matter: in where copies are, and in what a cluster survives. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { divergences } from '../../src/simulation/convergence.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { clusterOf, holders } from './cast.ts'
 
 const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`)

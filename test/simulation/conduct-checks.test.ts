@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { emptyRecord } from '../../src/core/record.ts'
-import { rowKey } from '../../src/protocol/storage-layout.ts'
-import type { AskedCall } from '../../src/simulation/client-call.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
-import { ConductChecks, type CalmRun } from '../../src/simulation/conduct-checks.ts'
+import { emptyRecord } from '../../src/core/versions/record.ts'
+import { rowKey } from '../../src/protocol/replica/storage-layout.ts'
+import type { AskedCall } from '../../src/simulation/run/client-call.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { ConductChecks, type CalmRun } from '../../src/simulation/checks/conduct-checks.ts'
 
 interface Scene {
   readonly cluster: Cluster

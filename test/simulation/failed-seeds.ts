@@ -1,5 +1,5 @@
 /** Every seed that ever failed, with what it found. They run first, whatever else is drawn. */
-import type { SimulationOptions } from '../../src/simulation/simulate.ts'
+import type { SimulationOptions } from '../../src/simulation/run/simulate.ts'
 
 export const failedSeeds: readonly (SimulationOptions & { readonly found: string })[] = [
   { seed: 5, found: 'a hint stored for a target that was back already was never delivered' },

@@ -1,13 +1,13 @@
 /** The checks of parting see what they are for: each is shown a peer that gives up what others lack. */
 import { describe, expect, test } from 'vitest'
-import { emptyContext, withDot, type CausalContext } from '../../src/core/causal-context.ts'
+import { emptyContext, withDot, type CausalContext } from '../../src/core/versions/causal-context.ts'
 import { encodeUtf8 } from '../../src/core/codec.ts'
-import type { Dot } from '../../src/core/dot.ts'
+import type { Dot } from '../../src/core/versions/dot.ts'
 import type { Actor, PeerId, RequestId } from '../../src/core/identifiers.ts'
-import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/record.ts'
-import { encodeRow, rowKey } from '../../src/protocol/storage-layout.ts'
-import { Cluster } from '../../src/simulation/cluster.ts'
-import { PartingChecks } from '../../src/simulation/parting-checks.ts'
+import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/versions/record.ts'
+import { encodeRow, rowKey } from '../../src/protocol/replica/storage-layout.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { PartingChecks } from '../../src/simulation/checks/parting-checks.ts'
 
 const key = encodeUtf8('cart')
 const dot: Dot = { actor: 'a'.repeat(24) as Actor, counter: 1 }

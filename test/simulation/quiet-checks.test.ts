@@ -1,7 +1,7 @@
 /** What a cluster still does when nobody uses it is seen. */
 import { expect, test } from 'vitest'
-import { Cluster } from '../../src/simulation/cluster.ts'
-import { quietProblems } from '../../src/simulation/quiet-checks.ts'
+import { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { quietProblems } from '../../src/simulation/checks/quiet-checks.ts'
 
 function writtenCluster(): Cluster {
   const cluster = new Cluster({ seed: 3, peers: 3 })

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { ScaleRun, type ScalePhase } from '../../src/simulation/scale.ts'
+import { ScaleRun, type ScalePhase } from '../../src/simulation/scale/scale.ts'
 
 interface Phases {
   readonly rest: ScalePhase

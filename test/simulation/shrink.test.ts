@@ -1,10 +1,10 @@
 /** A failing run is made small: shown with a cluster that is broken on purpose. */
 import { describe, expect, test } from 'vitest'
-import { prefixes } from '../../src/protocol/storage-layout.ts'
-import type { Cluster } from '../../src/simulation/cluster.ts'
-import { shrink, type ShrunkRun } from '../../src/simulation/shrink.ts'
-import { simulate, type SimulationOptions, type SimulationResult } from '../../src/simulation/simulate.ts'
-import { SimulatedStorage } from '../../src/simulation/simulated-storage.ts'
+import { prefixes } from '../../src/protocol/replica/storage-layout.ts'
+import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
+import { shrink, type ShrunkRun } from '../../src/simulation/run/shrink.ts'
+import { simulate, type SimulationOptions, type SimulationResult } from '../../src/simulation/run/simulate.ts'
+import { SimulatedStorage } from '../../src/simulation/cluster/simulated-storage.ts'
 
 /** The disk of the first peer says that copies are durable, and forgets them when the power goes. */
 function withLyingDisk(cluster: Cluster): void {

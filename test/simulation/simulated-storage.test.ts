@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { decodeUtf8, encodeUtf8 } from '../../src/core/codec.ts'
 import { prng } from '../../src/core/prng.ts'
 import type { StorageRow } from '../../src/ports/storage.ts'
-import { SimulatedStorage, type StorageAnswer } from '../../src/simulation/simulated-storage.ts'
-import { VirtualTime } from '../../src/simulation/virtual-time.ts'
+import { SimulatedStorage, type StorageAnswer } from '../../src/simulation/cluster/simulated-storage.ts'
+import { VirtualTime } from '../../src/simulation/cluster/virtual-time.ts'
 
 const ALL = new Uint8Array()
 

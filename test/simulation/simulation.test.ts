@@ -3,7 +3,7 @@
  * thousands on all cores.
  */
 import { describe, expect, test } from 'vitest'
-import { simulate, type SimulationOptions, type SimulationResult } from '../../src/simulation/simulate.ts'
+import { simulate, type SimulationOptions, type SimulationResult } from '../../src/simulation/run/simulate.ts'
 import { failedSeeds } from './failed-seeds.ts'
 
 /** Seeds and calls of clients of each. */

@@ -1,12 +1,12 @@
 /** A whole exchange of two tries, through encoded messages, until it is known which records to send. */
 import { Writer } from '../../../src/core/codec.ts'
-import type { MerkleTrie } from '../../../src/core/merkle-trie.ts'
+import type { MerkleTrie } from '../../../src/core/merkle/merkle-trie.ts'
 import { exchangeVersionsMax } from '../../../src/core/limits.ts'
-import { differencesMessage } from '../../../src/protocol/exchange.ts'
-import { packPlaces, type Difference } from '../../../src/protocol/exchange-layout.ts'
-import type { ExchangeNode, KeyVersion, Message } from '../../../src/protocol/message.ts'
-import { readMessage, writeMessage } from '../../../src/protocol/message-codec.ts'
-import { chunksOf, SharedTrie } from '../../../src/protocol/reconciliation.ts'
+import { differencesMessage } from '../../../src/protocol/anti-entropy/exchange.ts'
+import { packPlaces, type Difference } from '../../../src/protocol/anti-entropy/exchange-layout.ts'
+import type { ExchangeNode, KeyVersion, Message } from '../../../src/protocol/wire/message.ts'
+import { readMessage, writeMessage } from '../../../src/protocol/wire/message-codec.ts'
+import { chunksOf, SharedTrie } from '../../../src/protocol/anti-entropy/reconciliation.ts'
 import { keyOf, partitions, recordOf } from './sample.ts'
 
 export interface ExchangeCost {

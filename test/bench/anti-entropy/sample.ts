@@ -1,9 +1,9 @@
 /** Keys, records and rows to measure with, and the processor's clock. */
-import { emptyContext } from '../../../src/core/causal-context.ts'
+import { emptyContext } from '../../../src/core/versions/causal-context.ts'
 import { encodeUtf8 } from '../../../src/core/codec.ts'
 import { actorOf, type ReplicaId, type RequestId } from '../../../src/core/identifiers.ts'
-import { emptyRecord, putSibling, type StoredRecord } from '../../../src/core/record.ts'
-import type { LocalRow } from '../../../src/protocol/storage-layout.ts'
+import { emptyRecord, putSibling, type StoredRecord } from '../../../src/core/versions/record.ts'
+import type { LocalRow } from '../../../src/protocol/replica/storage-layout.ts'
 
 export const partitions = 1024
 

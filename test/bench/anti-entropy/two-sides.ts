@@ -4,9 +4,9 @@
  */
 import { concatBytes } from '../../../src/core/bytes.ts'
 import { md5, sha256 } from '../../../src/core/hash.ts'
-import { MerkleTrie } from '../../../src/core/merkle-trie.ts'
+import { MerkleTrie } from '../../../src/core/merkle/merkle-trie.ts'
 import { prng } from '../../../src/core/prng.ts'
-import { recordHashBytes } from '../../../src/core/record.ts'
+import { recordHashBytes } from '../../../src/core/versions/record.ts'
 import type { Items } from './range-based.ts'
 import { keyOf, partitions, recordOf } from './sample.ts'
 

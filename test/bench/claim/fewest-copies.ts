@@ -3,7 +3,7 @@
  * they are due, the one that is nearest to the table before. Whoever wanted to reach it would have to remember that table and agree on every
  * change; a function of the members alone is held against it, not expected to reach it.
  */
-import type { RingMember } from '../../../src/core/ring.ts'
+import type { RingMember } from '../../../src/core/ring/ring.ts'
 import { dueOf, ownersAmong, zonesOf, type Owners } from '../../core/claim-problems.ts'
 import { Flow } from './flow.ts'
 

@@ -1,0 +1,43 @@
+/**
+ * All that a change of the ring sets in motion, composed: what is given (`transfer.ts`), what is taken (`taking.ts`), who has to know that it is complete
+ * (`completion.ts`), and how far that has come (`move-progress.ts`).
+ */
+import { Completion, type CompletionParts } from './completion.ts'
+import type { Effect } from '../effect.ts'
+import type { Instant } from '../instant.ts'
+import { MoveTally } from './move-tally.ts'
+import { Taking } from './taking.ts'
+import { Transfer, type TransferParts } from './transfer.ts'
+
+export type MovingParts = Omit<TransferParts, 'progressed' | 'tally'> & Omit<CompletionParts, 'owes'>
+
+export class Moving {
+  readonly transfer: Transfer
+  readonly taking: Taking
+  readonly completion: Completion
+  readonly tally: MoveTally
+
+  /** `settledRing` is what the last run left of the ring that it had worked through. */
+  constructor(parts: MovingParts, settledRing: string) {
+    const waitingBytes = (): number => parts.hints.waiting().reduce((sum, { bytes }) => sum + bytes, 0)
+    this.tally = new MoveTally(waitingBytes)
+    const counted = { ...parts, tally: this.tally }
+    this.completion = new Completion({ ...parts, owes: peer => this.transfer.owes(peer) })
+    this.transfer = new Transfer({ ...counted, progressed: (_now, effects) => this.completion.answerAskers(effects) }, settledRing)
+    this.taking = new Taking(counted)
+  }
+
+  ringChanged(now: Instant, effects: Effect[]): void {
+    this.tally.ringChanged()
+    this.taking.ringChanged()
+    this.transfer.ringChanged(now, effects)
+  }
+
+  deadline(): number {
+    return Math.min(this.transfer.deadline(), this.completion.deadline(), this.tally.deadline())
+  }
+
+  wake(now: Instant, effects: Effect[]): void {
+    for (const machine of [this.transfer, this.completion, this.tally]) if (machine.deadline() <= now.ms) machine.wake(now, effects)
+  }
+}
