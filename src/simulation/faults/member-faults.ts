@@ -1,6 +1,7 @@
 /** Changes of who is in the cluster, at any moment. */
 import type { PeerId } from '../../core/identifiers.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { prefixes } from '../../protocol/replica/storage-layout.ts'
 import { drawDuration, drawRunning, shuffled, startAgain, undoLater, type FaultAction, type FaultScene } from './fault-kinds.ts'
 import type { SimulatedPeer } from '../cluster/simulated-peer.ts'
 
@@ -40,7 +41,8 @@ export const leaveDeserted: FaultAction = scene => {
   const isQuiet = cluster.running().every(({ ringPeer, isPaused }) => ringPeer?.status === 'up' && !isPaused)
   const [peer, heir] = shuffled(random, keepers)
   if (!isQuiet || keepers.length !== 2 || peer === undefined || heir === undefined) return undefined
-  // One that takes itself for the last would rightly go with all it has.
+  // One that holds nothing, or takes itself for the last, rightly goes; its heir would have to be told by its operator.
+  if (peer.storage.rows(prefixes.row).length === 0) return undefined
   if (peer.ringPeer?.ring().members.some(({ peerId }) => peerId === heir.peer) !== true) return undefined
   const durationMs = desertedAtLeastMs + drawDuration(scene)
   peer.leave()
