@@ -3,13 +3,13 @@
  * The `dynamesh` program. Only looks at the version of Node.js; all else is imported after that, because an import that
  * reaches libp2p cannot even be evaluated by an older one.
  */
-import { enableCompileCache } from 'node:module'
 import process from 'node:process'
 import { nodeVersionProblem } from './node-version.ts'
 
 const problem = nodeVersionProblem(process.versions.node)
 if (problem === undefined) {
-  // Compiling its modules is a sixth of what a start costs.
+  // Modules that were compiled before need not be compiled again at this start. An older Node.js lacks the function, so it is not imported above.
+  const { enableCompileCache } = await import('node:module')
   enableCompileCache()
   const { main } = await import('./program.ts')
   await main(process.argv.slice(2))

@@ -187,6 +187,12 @@ export const relayReservationsMax = 3
 export const relayGrantsMax = 1000
 /** Longest gossip message in bytes; a longer one is not decoded. (*wire*) */
 export const gossipBytesMax: number = 64 * 1024
+/**
+ * Connected peers outside of its mesh whom a peer tells each second which news it has: at least so many, and this share of them. Half of what gossipsub
+ * does by default: who missed something hears of it when views are compared.
+ */
+export const gossipLazyMin = 3
+export const gossipLazyShare = 0.1
 /** Bytes of writes that share one commit to storage; the rest waits for the next commit. A larger batch is a commit of its own. */
 export const commitBytesMax: number = 4 * 1024 * 1024
 /** Batches that share one commit to storage; the rest waits for the next commit. */

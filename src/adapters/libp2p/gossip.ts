@@ -6,7 +6,7 @@
  */
 import { gossipsub, StrictNoSign, TopicValidatorResult, type GossipSub } from '@libp2p/gossipsub'
 import { sha256 } from '../../core/hash.ts'
-import { gossipBytesMax } from '../../core/limits.ts'
+import { gossipBytesMax, gossipLazyMin, gossipLazyShare } from '../../core/limits.ts'
 import { encodeUtf8 } from '../../core/codec.ts'
 import { toHex } from '../../core/bytes.ts'
 import type { PeerId } from '../../core/identifiers.ts'
@@ -40,6 +40,8 @@ export function gossipService(topic: string, isAdmitted: (peer: PeerId) => boole
     emitSelf: false,
     fallbackToFloodsub: false,
     floodPublish: true,
+    Dlazy: gossipLazyMin,
+    gossipFactor: gossipLazyShare,
     doPX: false,
     runOnLimitedConnection: true,
     allowedTopics: [topic],

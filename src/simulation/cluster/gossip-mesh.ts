@@ -6,11 +6,12 @@
  * seen, IHAVE and IWANT. Scores are left out: nobody in a simulation misbehaves.
  */
 import type { PeerId } from '../../core/identifiers.ts'
+import { gossipLazyMin, gossipLazyShare } from '../../core/limits.ts'
 import type { Prng } from '../../core/prng.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** The defaults of gossipsub. */
-const DEGREE = { wanted: 6, least: 4, most: 12, lazy: 6 } as const
+const DEGREE = { wanted: 6, least: 4, most: 12 } as const
 const HEARTBEAT_MS = 1000
 const SEEN_MS = 120_000
 /** Heartbeats for which a message is told of, and kept for those who ask. */
@@ -155,7 +156,7 @@ export class GossipMesh {
     const recent = gossiper.recent.flat()
     if (recent.length === 0) return
     const others = connected.filter(other => !gossiper.mesh.has(other))
-    for (const other of this.#sample(others, Math.max(DEGREE.lazy, Math.floor(others.length / 4)))) {
+    for (const other of this.#sample(others, Math.max(gossipLazyMin, Math.floor(others.length * gossipLazyShare)))) {
       this.#control(recent.length)
       this.#links.carry(peer, other, () => this.#told(other, peer, recent))
     }
