@@ -1,5 +1,5 @@
 /**
- * Admission control of background work (the paper, section 6.4): handoff, moves and repair run in what requests leave them.
+ * Admission control of background work (the paper, section 6.5): handoff, moves and repair run in what requests leave them.
  *
  * A peer measures how long requests wait for its copies: its own disk, event loop and processor, not the network. While at most one in a hundred waits longer than
  * the target, background work gets a little more each half second; when more do, it gets half. Like a sender that feels its way to what a

@@ -2,6 +2,8 @@
  * `npm run bench -- scale [peers ...]`: what it costs a peer to know the others in clusters of 100, 300 and 1,000 peers, at rest and while 5 % of them a
  * minute come, go or crash; under virtual time. `--all` keeps everybody connected to everybody, for comparison.
  */
+import { once } from 'node:events'
+import { isMainThread, Worker, workerData } from 'node:worker_threads'
 import { connectionsMaxNodejs, neighboursMaxNodejs } from '../../src/core/limits.ts'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { createRing } from '../../src/core/ring/ring.ts'
@@ -61,12 +63,8 @@ function row(peers: number, what: string, phase: ScalePhase, ring: number, realM
   ].join(' | ')} |`
 }
 
-print('# Large clusters under virtual time, N=3, Q=1024; messages and bytes are sent ones, per peer and second\n')
-print(
-  '| peers | | changes told | known to all, p50 | p99 | gossip messages | per change | bytes | view messages | bytes | other messages | connections, mean | most | dials/min | one ring, ms | virtual/real time |'
-)
-print(`|${' --- |'.repeat(16)}`)
-for (const peers of sizes.length === 0 ? [100, 300, 1000] : sizes) {
+/** Everything about one size, printed as it is found. */
+function measure(peers: number): void {
   const [neighboursMax, connectionsMax] = isAll ? [peers * 2, peers * 2] : [neighboursMaxNodejs, connectionsMaxNodejs]
   const run = new ScaleRun({ seed: 1, peers, churnPerMinute: 0.05, neighboursMax, connectionsMax })
   const ring = ringMs(peers)
@@ -83,4 +81,22 @@ for (const peers of sizes.length === 0 ? [100, 300, 1000] : sizes) {
   print(
     `  real time: start ${seconds(restAt - started)}, ${MINUTES.churn} minutes of churn ${seconds(endAt - churnAt)}, all ${seconds(endAt - started)}; ${churn.unheard} changes unheard, ${Math.round(process.memoryUsage().rss / 1e6)} MB`
   )
+}
+
+/** One size in a thread of its own, with room for the garbage of a thousand peers: by default much of it would be moved about before it is dropped. */
+async function measureInThread(peers: number): Promise<void> {
+  const resourceLimits = { maxYoungGenerationSizeMb: 384, maxOldGenerationSizeMb: 8192 }
+  const worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2), workerData: { peers }, resourceLimits })
+  await once(worker, 'exit')
+}
+
+if (isMainThread) {
+  print('# Large clusters under virtual time, N=3, Q=1024; messages and bytes are sent ones, per peer and second\n')
+  print(
+    '| peers | | changes told | known to all, p50 | p99 | gossip messages | per change | bytes | view messages | bytes | other messages | connections, mean | most | dials/min | one ring, ms | virtual/real time |'
+  )
+  print(`|${' --- |'.repeat(16)}`)
+  for (const peers of sizes.length === 0 ? [100, 300, 1000] : sizes) await measureInThread(peers)
+} else {
+  measure((workerData as { readonly peers: number }).peers)
 }
