@@ -41,6 +41,17 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number]
 
+/** Kinds that harm connections, and what travels on them, alone. */
+export const linkFaultKinds: readonly FaultKind[] = [
+  'partition-halves',
+  'partition-one',
+  'partition-bridge',
+  'one-way',
+  'flapping',
+  'reset',
+  'clog'
+]
+
 /** Kinds that take what was acknowledged. All of them hit the same peer of a run, whose clients ask for two copies at least. */
 export const damagingKinds: readonly FaultKind[] = ['disk-loss', 'disk-rollback', 'torn-write', 'bit-flip', 'vanish']
 

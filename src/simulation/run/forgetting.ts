@@ -7,7 +7,7 @@
  */
 import { tombstoneGraceMsDefault } from '../../core/limits.ts'
 import type { Prng } from '../../core/prng.ts'
-import { damagingKinds, type FaultKind } from '../faults/fault-kinds.ts'
+import { linkFaultKinds, damagingKinds, type FaultKind } from '../faults/fault-kinds.ts'
 import type { WorkloadProfile } from './workload.ts'
 
 export type Forgetting = 'never' | 'reaping' | 'outliving'
@@ -21,13 +21,7 @@ const outlivingDeletesPerCent = 30
 
 /** Faults that end long before the grace does, and leave clocks as they are: more is not promised. */
 const shorterThanGrace: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  'partition-halves',
-  'partition-one',
-  'partition-bridge',
-  'one-way',
-  'flapping',
-  'reset',
-  'clog',
+  ...linkFaultKinds,
   'crash',
   'crash-mid-step',
   'crash-loop',

@@ -4,7 +4,7 @@
  */
 import type { Prng } from '../../core/prng.ts'
 import type { Effect } from '../../protocol/effect.ts'
-import type { FaultKind } from '../faults/fault-kinds.ts'
+import { linkFaultKinds, type FaultKind } from '../faults/fault-kinds.ts'
 
 /** `hints`: neither reads nor exchanges repair anything. `reads`, `exchanges`: hints, and of these only the one. */
 export type Healing = 'everything' | 'exchanges' | 'reads' | 'hints'
@@ -16,13 +16,7 @@ const choices: readonly Healing[] = ['everything', 'everything', 'everything', '
  * write under way meanwhile may miss a new owner, and is then found by an exchange.
  */
 const curedByHints: ReadonlySet<FaultKind> = new Set<FaultKind>([
-  'partition-halves',
-  'partition-one',
-  'partition-bridge',
-  'one-way',
-  'flapping',
-  'reset',
-  'clog',
+  ...linkFaultKinds,
   'pause',
   'slow-disk',
   'clock-jump',
