@@ -77,8 +77,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#lease = new EpochLease(this.#tokens, options.epochLease, (now, failure, effects) => this.#replica.resume(now, failure, effects))
     const graveyard = new Graveyard()
     this.#operations = new ReplicaOperations(this.#replica, this.#lease, options.mintingId ?? own.replica, graveyard, options.keysMax)
-    const { background: admission } = this
-    const replicas = { replica: this.#replica, operations: this.#operations, admission }
+    const replicas = { replica: this.#replica, operations: this.#operations, admission: this.background }
     const parts = { routing: this, tokens: this.#tokens, ...replicas, detector: this.#detector }
     this.#hints = new HintedHandoff({ ...parts, isMoving: key => this.#moving.transfer.isMoving(key) })
     for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
@@ -378,11 +377,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
   }
 
   #membersChanged(now: Instant, peers: readonly PeerId[], effects: Effect[]): void {
-    effects.push({ kind: 'report', event: { type: 'members-changed', peers } })
-    if (!this.#neighbourhood.update(this.view, peers, effects)) return
-    effects.push({ kind: 'report', event: { type: 'ring-changed' } })
-    this.#moving.ringChanged(now, effects)
-    this.#hints.pump(now, effects)
+    const { isOtherRing, hopeful } = this.#neighbourhood.update(this.view, peers, effects)
+    if (isOtherRing) {
+      this.#moving.ringChanged(now, effects)
+      this.#hints.pump(now, effects)
+    }
+    for (const peer of hopeful) this.#detector.trust(now, peer, effects)
   }
 
   #rolledBack(replica: ReplicaId, effects: Effect[]): void {

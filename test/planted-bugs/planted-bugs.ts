@@ -503,8 +503,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'suspect-for-ever',
     breaks: 'a suspect that answers stays a suspect',
     file: 'protocol/membership/failure-detector.ts',
-    find: 'health.suspected = false',
-    replace: 'health.suspected = true'
+    find: 'if (!health.suspected) return',
+    replace: 'if (health.connected) return'
   },
   {
     name: 'never-evicted',

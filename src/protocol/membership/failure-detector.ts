@@ -3,7 +3,8 @@
  * any sign of life makes it reachable again. Suspects that are connected are probed.
  *
  * A peer expects a connection to its neighbours; of the others, the distant ones, it thinks well until a dial to them fails or a reply is missed. So
- * whoever talks with a peer judges it, and nobody pings everybody.
+ * whoever talks with a peer judges it, and nobody pings everybody. One that could not be dialled is thought well of again as soon as it says something new of
+ * itself, long before the next probe where those have become rare.
  *
  * A wrong suspicion costs a hint, never a write. No opinion is taken over from other peers.
  */
@@ -21,6 +22,8 @@ interface Health {
   suspected: boolean
   heardMs: number
   probeAfterMs: number
+  /** When it is probed next, while it is suspected. */
+  probeAtMs: number
 }
 
 export class FailureDetector {
@@ -60,7 +63,7 @@ export class FailureDetector {
 
   connected(now: Instant, peer: PeerId, effects: Effect[]): void {
     const wasReachable = this.isReachable(peer)
-    this.#peers.set(peer, { connected: true, suspected: false, heardMs: now.ms, probeAfterMs: probeMs.first })
+    this.#peers.set(peer, { connected: true, suspected: false, heardMs: now.ms, probeAfterMs: probeMs.first, probeAtMs: 0 })
     if (!wasReachable) this.#changed(now, peer, true, effects)
   }
 
@@ -69,18 +72,32 @@ export class FailureDetector {
     if (health === undefined) return
     const wasReachable = this.isReachable(peer)
     health.connected = false
+    // Perhaps the connection was dead and the peer is not: a dial tells.
+    if (health.suspected && this.#isDistant(peer)) this.#probeAt(now.ms, peer, health)
     if (wasReachable && !this.isReachable(peer)) this.#changed(now, peer, false, effects)
   }
 
   /** A distant peer could not be dialled. */
   unreachable(now: Instant, peer: PeerId, effects: Effect[]): void {
     const wasReachable = this.isReachable(peer)
-    const health = this.#peers.get(peer) ?? { connected: false, suspected: false, heardMs: now.ms, probeAfterMs: probeMs.first }
+    const fresh: Health = { connected: false, suspected: false, heardMs: now.ms, probeAfterMs: probeMs.first, probeAtMs: 0 }
+    const health = this.#peers.get(peer) ?? fresh
     this.#peers.set(peer, health)
     if (health.connected || health.suspected) return
     health.suspected = true
-    this.#due.add(now.ms + health.probeAfterMs, peer)
+    this.#probeAt(now.ms + health.probeAfterMs, peer, health)
     if (wasReachable) this.#changed(now, peer, false, effects)
+  }
+
+  /** There is a reason to think well of a distant peer that is not connected: it has become distant, or is heard of. The next dial will tell. */
+  trust(now: Instant, peer: PeerId, effects: Effect[]): void {
+    const health = this.#peers.get(peer)
+    if (health?.connected === true || !this.#isDistant(peer)) return
+    if (health !== undefined) {
+      health.suspected = false
+      health.probeAfterMs = probeMs.first
+    }
+    this.#changed(now, peer, true, effects)
   }
 
   /** Any message of a peer is a sign of life. */
@@ -91,16 +108,17 @@ export class FailureDetector {
     if (!health.suspected) return
     health.suspected = false
     health.probeAfterMs = probeMs.first
-    if (health.connected) this.#changed(now, peer, true, effects)
+    if (this.isReachable(peer)) this.#changed(now, peer, true, effects)
   }
 
   /** A reply to something sent at `sentAtMs` is overdue. A peer that was heard since then is slow, not gone. */
   missed(now: Instant, peer: PeerId, sentAtMs: number, effects: Effect[]): void {
     const health = this.#peers.get(peer)
     if (health === undefined || health.suspected || health.heardMs > sentAtMs) return
+    const wasReachable = this.isReachable(peer)
     health.suspected = true
-    this.#due.add(now.ms, peer)
-    if (health.connected) this.#changed(now, peer, false, effects)
+    this.#probeAt(now.ms, peer, health)
+    if (wasReachable) this.#changed(now, peer, false, effects)
   }
 
   /** Forgets a peer that is no member any more. */
@@ -116,10 +134,15 @@ export class FailureDetector {
     for (let peer = this.#due.takeDue(now.ms); peer !== undefined; peer = this.#due.takeDue(now.ms)) {
       const health = this.#peers.get(peer)
       const isDistant = health?.connected === false && this.#isDistant(peer)
-      if (health?.suspected !== true || (!health.connected && !isDistant)) continue
+      if (health?.suspected !== true || health.probeAtMs > now.ms || (!health.connected && !isDistant)) continue
       effects.push({ kind: 'send', to: peer, lane: 'request', message: { type: 'ping', id: this.#tokens.next() } })
-      this.#due.add(now.ms + health.probeAfterMs, peer)
+      this.#probeAt(now.ms + health.probeAfterMs, peer, health)
       health.probeAfterMs = Math.min(health.probeAfterMs * 2, isDistant ? probeMs.longestDistant : probeMs.longest)
     }
+  }
+
+  #probeAt(atMs: number, peer: PeerId, health: Health): void {
+    health.probeAtMs = atMs
+    this.#due.add(atMs, peer)
   }
 }

@@ -22,11 +22,19 @@ export interface NeighbourhoodOptions {
   readonly neighboursMax?: number
 }
 
+/** What a new view changed. */
+export interface NeighbourhoodNews {
+  readonly isOtherRing: boolean
+  /** Distant members that may be there though nothing was sent to them: they were neighbours until now, or came back. */
+  readonly hopeful: readonly PeerId[]
+}
+
 export class Neighbourhood {
   readonly #self: PeerId
   readonly #options: RingOptions
   readonly #neighboursMax: number
   readonly #ringOf: RingFunction
+  readonly #detector: FailureDetector
   #view: MembershipView
   #ring: Ring
   #neighbours: ReadonlySet<PeerId>
@@ -39,6 +47,7 @@ export class Neighbourhood {
     this.#options = options.configuration
     this.#neighboursMax = options.neighboursMax ?? membersMax
     this.#ringOf = options.ringOf ?? createRing
+    this.#detector = detector
     this.#view = options.view
     this.#ring = this.#ringOf(ringMembers(this.#view), this.#options)
     this.#neighbours = neighboursOf(this.#view, this.#ring, this.#self, this.#neighboursMax)
@@ -59,25 +68,31 @@ export class Neighbourhood {
     return this.#neighbours.has(peer)
   }
 
-  /** Takes the newest view, in which `peers` changed. True when the ring is another. */
-  update(view: MembershipView, peers: readonly PeerId[], effects: Effect[]): boolean {
-    const before = { view: this.#view, ring: this.#ring }
+  /** Takes the newest view, in which `peers` changed, and reports what follows. */
+  update(view: MembershipView, peers: readonly PeerId[], effects: Effect[]): NeighbourhoodNews {
+    const before = { view: this.#view, ring: this.#ring, neighbours: this.#neighbours }
+    effects.push({ kind: 'report', event: { type: 'members-changed', peers } })
     this.#view = view
     if (ringMembers(view) !== ringMembers(before.view)) this.#ring = this.#ringOf(ringMembers(view), this.#options)
     const isOtherRing = this.#ring.digest !== before.ring.digest
     const mayBeOthers = isOtherRing || view.present !== before.view.present
     if ((mayBeOthers && this.#meet()) || !this.#isWanted || peers.some(peer => this.#neighbours.has(peer))) this.#want(effects)
-    return isOtherRing
+    if (isOtherRing) effects.push({ kind: 'report', event: { type: 'ring-changed' } })
+    const turned = this.#neighbours === before.neighbours ? [] : [...before.neighbours].filter(peer => this.isDistant(peer))
+    return { isOtherRing, hopeful: [...turned, ...peers.filter(peer => this.#isBack(peer))] }
   }
 
   /**
    * Members that hold, or are to hold, what this peer owns while it is in the ring: everybody where everybody is a neighbour, else those that own the
-   * same partitions in the ring with this peer or in the one without it.
+   * same partitions in the ring with this peer or in the one without it. Some neighbours where it owns nothing.
    */
   concerned(): readonly PeerId[] {
     if (!this.#hasDistant) return keepers(this.#view, this.#self)
     if (this.#concerned?.ring !== this.#ring) this.#concerned = { ring: this.#ring, peers: this.#ownersWithAndWithout() }
-    return this.#concerned.peers
+    if (this.#concerned.peers.length > 0) return this.#concerned.peers
+    // One that owns nothing has only to be known: by those that store something, or by whoever is near.
+    const near = keepers(this.#view, this.#self).filter(peer => this.#neighbours.has(peer))
+    return near.length > 0 ? near : [...this.#neighbours]
   }
 
   get #hasDistant(): boolean {
@@ -92,15 +107,16 @@ export class Neighbourhood {
     const [withSelf, without] = isIn ? [this.#ring, changed] : [changed, this.#ring]
     const found = new Set(byPartitionsShared(withSelf, this.#self))
     for (const partition of withSelf.partitionsOf(this.#self)) for (const owner of without.owners(partition)) found.add(owner)
-    // One that owns nothing has only to be known.
-    return found.size > 0 ? [...found] : keepers(this.#view, this.#self).filter(peer => this.#neighbours.has(peer))
+    return [...found]
   }
 
   /** True when the neighbours are others than before. */
   #meet(): boolean {
     const before = this.#neighbours
-    this.#neighbours = neighboursOf(this.#view, this.#ring, this.#self, this.#neighboursMax)
-    return before.size !== this.#neighbours.size || [...before].some(peer => !this.#neighbours.has(peer))
+    const present = neighboursOf(this.#view, this.#ring, this.#self, this.#neighboursMax)
+    if (before.size === present.size && [...before].every(peer => present.has(peer))) return false
+    this.#neighbours = present
+    return true
   }
 
   /** True for a member that no connection is kept to. */
@@ -108,6 +124,11 @@ export class Neighbourhood {
     if (!this.#hasDistant || this.#neighbours.has(peer) || peer === this.#self) return false
     const status = this.#view.get(peer)?.status
     return status !== undefined && !isGone(status)
+  }
+
+  /** True for a distant member that was taken for gone, and whose newest record is its own word. */
+  #isBack(peer: PeerId): boolean {
+    return this.#view.get(peer)?.issuer === peer && this.isDistant(peer) && !this.#detector.isReachable(peer)
   }
 
   #want(effects: Effect[]): void {

@@ -158,6 +158,11 @@ export class ConductChecks {
     return ring === undefined ? [] : ring.owners(partitionOfKey(ring, key))
   }
 
+  /** Time after which a peer has taken notice of another's start: one that is not dialled by it has to find its old connection dead first. */
+  #noticedMs(peer: PeerId, started: PeerId): number {
+    return this.#cluster.peer(peer).isDistant(started) ? noticedAfterMs + this.#cluster.network.quality.detectionMs : noticedAfterMs
+  }
+
   /** A call found no quorum: it may do so only when too few peers were there all the time. */
   #refused({ peer, key, kind, quorum, sloppy, askedAtMs }: AskedCall): void {
     const lastedMs = this.#cluster.time.nowMs - askedAtMs
@@ -165,7 +170,8 @@ export class ConductChecks {
     const owners = this.#cluster.owners(key, peer)
     const there = this.#cluster
       .running()
-      .filter(({ startedAtMs, ringPeer }) => (startedAtMs ?? askedAtMs) < askedAtMs - noticedAfterMs && ringPeer?.status === 'up')
+      .filter(present => (present.startedAtMs ?? askedAtMs) < askedAtMs - this.#noticedMs(peer, present.peer))
+      .filter(({ ringPeer }) => ringPeer?.status === 'up')
       .filter(({ ringPeer }) => (ringPeer?.member?.weight ?? 0) > 0)
       .map(present => present.peer)
     const ownersThere = there.filter(present => owners.includes(present))

@@ -19,6 +19,7 @@ import type { StoredRecord } from '../../core/versions/record.ts'
 import type { BatchOperation, Effect, ProtocolEvent } from '../../protocol/effect.ts'
 import type { ClusterConfiguration } from '../../protocol/membership/hello.ts'
 import type { Message } from '../../protocol/wire/message.ts'
+import type { RingPeer } from '../../protocol/ring-peer.ts'
 import { partitionOfKey } from '../../protocol/requests/routing.ts'
 import { decodeRow, keyOfRow, prefixes, rowKey } from '../../protocol/replica/storage-layout.ts'
 import {
@@ -239,19 +240,9 @@ export class Cluster {
       .filter(peer => peer !== undefined)
     const active = running.filter(({ status }) => status !== 'left')
     const digest = active[0]?.view.digest
-    // Clients that pass by do not know each other.
-    const passes = ({ member }: (typeof active)[number]): boolean => member !== undefined && isPassing(member)
     return (
       active.every(peer => peer.view.digest === digest && peer.status === 'up' && !peer.isMoving && peer.hints().length === 0) &&
-      active.every(a =>
-        active.every(
-          b =>
-            a === b ||
-            a.isDistant(b.self) ||
-            (passes(a) && passes(b)) ||
-            (this.network.isConnected(a.self, b.self) && a.isReachable(b.self))
-        )
-      )
+      active.every(a => active.every(b => !mustBeConnected(a, b) || (this.network.isConnected(a.self, b.self) && a.isReachable(b.self))))
     )
   }
 
@@ -387,4 +378,11 @@ export class Cluster {
       }
     }
   }
+}
+
+/** A client that passes by is known to nobody: it alone keeps connections, and not to another such client. */
+function mustBeConnected(a: RingPeer, b: RingPeer): boolean {
+  const passes = (peer: RingPeer): boolean => peer.member !== undefined && isPassing(peer.member)
+  if (a === b || (passes(a) && passes(b))) return false
+  return passes(b) ? !b.isDistant(a.self) : !a.isDistant(b.self)
 }

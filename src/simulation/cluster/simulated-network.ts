@@ -349,8 +349,8 @@ export class SimulatedNetwork {
       if (usedMs === undefined || this.#endpoints.get(peer)?.isDistant(other) !== true) return
       const restMs = usedMs + distantIdleMs - this.#time.nowMs
       if (restMs > 0) return this.#closeWhenIdle(peer, other, restMs)
-      this.#notice(peer, other)
-      this.#notice(other, peer)
+      // The other end may want it still.
+      this.reset(peer, other)
     })
   }
 
