@@ -99,5 +99,30 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     found: 'the simulator let a peer leave that took itself for the last, and counted on what it took along'
   },
   { seed: 880177, operations: 300, found: 'the simulator let the peer stay alone whose disk took damage' },
-  { seed: 2308, operations: 300, found: 'the simulator let a peer without copies leave unheard by the only other, which kept hints for it' }
+  {
+    seed: 2308,
+    operations: 300,
+    found: 'the simulator let a peer without copies leave unheard by the only other, which kept hints for it'
+  },
+  {
+    seed: 7227,
+    operations: 200,
+    found: 'the simulator waited for connections to a client that passed by, which nobody but itself keeps'
+  },
+  { seed: 8125, operations: 200, found: 'a member of whose neighbours none stored anything waited for ever to be let in' },
+  {
+    seed: 104828,
+    operations: 200,
+    found: 'a neighbour that had gone silent and was one no longer was taken for gone for ever, and its hints stayed'
+  },
+  {
+    seed: 102512,
+    operations: 200,
+    found: 'an owner that could not be dialled was asked again only with the next rare probe, though its new record said that it was back'
+  },
+  {
+    seed: 7248,
+    operations: 200,
+    found: 'the check of calm runs did not know that a distant peer which restarted is heard of only when the old connection is found dead'
+  }
 ]

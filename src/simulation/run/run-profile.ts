@@ -32,6 +32,8 @@ export interface RunProfile {
   readonly tombstoneGraceMs: number
   /** Orders to forget a delete, of a thousand, that are lost on purpose. */
   readonly orderLossPerMille: number
+  /** Members that a peer keeps connections to; `undefined` for all. */
+  readonly neighboursMax: number | undefined
   readonly network: Partial<NetworkQuality>
   readonly workload: WorkloadProfile
   readonly kinds: readonly FaultKind[]
@@ -46,6 +48,9 @@ export interface RunProfile {
   /** What the peer with this number says about itself. */
   peer(index: number): PeerProfile
 }
+
+/** From so many peers on, each may be connected to a few of them only. */
+const manyPeers = 6
 
 /** Draws a run; what `input` names is not drawn. */
 export function drawRun(random: Prng, input: RunInput): RunProfile {
@@ -64,6 +69,8 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
   const evictAfterMs = drawEviction(members, forgetting)
   // Absent members are found out after a minute or two: clients that act slowly are still there then.
   const isPatient = evictAfterMs < 600_000 && members.below(3) === 0 && kinds.some(kind => kind === 'absence' || kind === 'vanish')
+  const neighboursMax = drawNeighbours(random.fork('neighbours'), peers)
+  const network = isCalm ? calmNetwork(random.fork('network')) : withOnly(drawNetwork(random.fork('network')), input.only)
   const profiles = random.fork('profiles')
   const isMixed = profiles.below(2) === 0 || forgetting === 'outliving'
   const peerDraw = { isMixed, hasSkew: profiles.below(2) === 0 && forgetting === 'never', takesDamage }
@@ -73,7 +80,8 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
     evictAfterMs,
     tombstoneGraceMs,
     orderLossPerMille: drawOrderLoss(random.fork('order loss'), forgetting),
-    network: isCalm ? calmNetwork(random.fork('network')) : withOnly(drawNetwork(random.fork('network')), input.only),
+    neighboursMax,
+    network: neighboursMax === undefined ? network : { ...network, gossip: 'mesh' },
     workload: forgettingWorkload(isPatient ? { ...workload, thinkMs: workload.thinkMs * 8 } : workload, forgetting, tombstoneGraceMs),
     kinds,
     healing,
@@ -118,6 +126,11 @@ function drawKinds(random: Prng, all: readonly FaultKind[], forgetting: Forgetti
 function drawEviction(random: Prng, forgetting: Forgetting): number {
   const isLong = random.below(2) === 0
   return forgetting === 'reaping' || (isLong && forgetting === 'never') ? 600_000 : 20_000 + random.below(60_000)
+}
+
+/** In a third of the runs with many peers each is connected to a few of them only. */
+function drawNeighbours(random: Prng, peers: number): number | undefined {
+  return peers < manyPeers || random.below(3) > 0 ? undefined : 3 + random.below(3)
 }
 
 function drawNetwork(random: Prng): Partial<NetworkQuality> {

@@ -189,7 +189,7 @@ class Simulation {
 
   #createCluster(): Cluster {
     const { seed, trace = false } = this.#options
-    const { peers, replicas, evictAfterMs, tombstoneGraceMs, network, peer, healing, orderLossPerMille } = this.#profile
+    const { peers, replicas, evictAfterMs, tombstoneGraceMs, neighboursMax, network, peer, healing, orderLossPerMille } = this.#profile
     const losses = prng(`losses ${seed}`)
     const cluster = new Cluster({
       seed: `cluster ${seed}`,
@@ -199,6 +199,7 @@ class Simulation {
       network,
       evictAfterMs,
       tombstoneGraceMs,
+      ...(neighboursMax === undefined ? {} : { neighboursMax }),
       profile: peer,
       comesUp: false
     })
