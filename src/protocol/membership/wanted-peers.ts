@@ -4,7 +4,8 @@
  * While the members are few, that is everybody. Beyond the bound it is those with whom something goes on all the time: the owners of the partitions that
  * this peer owns too, and the peers at the distances 1, 2, 4, 8 … in the list of members, both ways. By these any news reaches
  * everybody in a few hops, and the number of connections grows with the logarithm of the members (the fingers of Chord, Stoica et al. 2001). Two
- * peers with the same view agree on who is a neighbour. All other members are distant: a request that is for one of them opens a connection.
+ * peers with the same view agree on who is a neighbour, but where the bound of one of them cuts its list: then the other keeps the connection. All other
+ * members are distant: a request that is for one of them opens a connection.
  */
 import type { PeerId } from '../../core/identifiers.ts'
 import type { MembershipView } from '../../core/members/membership-view.ts'
