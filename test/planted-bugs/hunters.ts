@@ -1,5 +1,6 @@
 /** Hunts for one planted bug: as a child process, watched for seeds that never end. */
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { HuntMessage } from './hunt.ts'
 import type { Planting } from './planting.ts'
@@ -34,7 +35,8 @@ export function hunt({ folder }: Planting, first: number, last: number): Promise
       seed = problems.length > 0 ? message.seed : message.seed + 1
       watchdog.refresh()
     })
-    child.once('exit', code => {
+    // Its last message may still be on its way when it has ended: the channel closes behind it.
+    void Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(([[code]]) => {
       clearTimeout(watchdog)
       const ms = performance.now() - startedAt
       if (problems.length > 0) resolve({ seed, problems, ms })
