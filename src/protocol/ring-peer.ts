@@ -132,7 +132,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       cluster: configuration.cluster,
       tokens: this.#tokens,
       connectedPeers: () => this.#detector.connectedPeers(),
-      isNeighbour: peer => this.#neighbourhood.has(peer),
+      neighbours: () => this.#neighbourhood.neighbours,
       met: (now, effects) => (rejoin.isClosed ? undefined : completion.await(now, effects)),
       changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)

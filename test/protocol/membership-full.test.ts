@@ -32,7 +32,7 @@ describe('a full view', () => {
       view,
       evictAfterMs: 600_000,
       connectedPeers: () => [],
-      isNeighbour: () => true,
+      neighbours: () => new Set(),
       met: () => undefined,
       changed: () => undefined,
       rolledBack: () => undefined

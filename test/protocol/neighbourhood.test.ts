@@ -46,8 +46,8 @@ describe('the neighbours of a peer', () => {
     const wanted = wantedAfter(news, view, self) ?? []
     expect(wanted).toHaveLength(20)
     const others = view.present.filter(peer => peer !== self)
-    expect(others.filter(peer => news.has(peer)).toSorted()).toEqual(wanted.toSorted())
-    expect(others.every(peer => news.has(peer) !== news.isDistant(peer))).toBe(true)
+    expect(others.filter(peer => news.neighbours.has(peer)).toSorted()).toEqual(wanted.toSorted())
+    expect(others.every(peer => news.neighbours.has(peer) !== news.isDistant(peer))).toBe(true)
     expect(news.isDistant(self)).toBe(false)
   })
 
@@ -56,7 +56,7 @@ describe('the neighbours of a peer', () => {
     const news = neighbourhood(view, 20)
     wantedAfter(news, view, self)
     const distant = view.present.find(peer => news.isDistant(peer)) as PeerId
-    const near = view.present.find(peer => news.has(peer)) as PeerId
+    const near = view.present.find(peer => news.neighbours.has(peer)) as PeerId
     expect(wantedAfter(news, view, distant)).toBeUndefined()
     expect(wantedAfter(news, view, near)).toHaveLength(20)
   })

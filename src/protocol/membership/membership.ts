@@ -66,8 +66,8 @@ export interface MembershipParts {
   readonly recordOf?: (bytes: Uint8Array) => MemberRecord
   /** Peers with an open connection. */
   connectedPeers(): readonly PeerId[]
-  /** True for a member that a connection is kept to: this peer notices when it is gone. */
-  isNeighbour(peer: PeerId): boolean
+  /** Members that connections are kept to: this peer notices when they are gone. */
+  neighbours(): ReadonlySet<PeerId>
   /** Views were exchanged with a member for the first time while this peer is joining: it knows the ring. */
   met(now: Instant, effects: Effect[]): void
   /** Called after the view changed. */
@@ -87,7 +87,7 @@ export class Membership {
   /** Not before this time, however many heartbeats pass. */
   #broadcastAtMs = Number.NEGATIVE_INFINITY
   /** Members without a connection, and since when. */
-  readonly #absentSinceMs = new Map<PeerId, number>()
+  #absentSinceMs = new Map<PeerId, number>()
   readonly #keeper: MemberKeeper
   /** Until the first exchange with any member has ended: with whom one is under way. */
   #firstExchange: { readonly with: PeerId | undefined } | undefined = { with: undefined }
@@ -201,7 +201,8 @@ export class Membership {
     this.#keeper.wake(now, effects)
     if (now.ms >= this.#exchangeAtMs) {
       this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
-      const peers = this.#parts.connectedPeers().filter(each => this.#parts.isNeighbour(each))
+      const neighbours = this.#parts.neighbours()
+      const peers = this.#parts.connectedPeers().filter(each => neighbours.has(each))
       const peer = peers[this.#parts.random.below(Math.max(peers.length, 1))]
       if (peer !== undefined) compareViews(this.#shared, peer, effects)
     }
@@ -216,15 +217,15 @@ export class Membership {
   #evictAbsent(now: Instant, effects: Effect[]): void {
     const connected = new Set(this.#parts.connectedPeers())
     const evicted: MemberRecord[] = []
-    for (const record of this.#view.all()) {
-      const isPresent = connected.has(record.peerId) || !this.#parts.isNeighbour(record.peerId)
+    const before = this.#absentSinceMs
+    this.#absentSinceMs = new Map()
+    for (const peer of this.#parts.neighbours()) {
+      const record = this.#view.get(peer)
+      if (record === undefined || connected.has(peer)) continue
       const isMeantToStay = record.durable && record.status !== 'leaving'
-      if (isPresent || isMeantToStay || isGone(record.status)) {
-        this.#absentSinceMs.delete(record.peerId)
-        continue
-      }
-      const sinceMs = this.#absentSinceMs.get(record.peerId) ?? now.ms
-      this.#absentSinceMs.set(record.peerId, sinceMs)
+      if (isMeantToStay || isGone(record.status)) continue
+      const sinceMs = before.get(peer) ?? now.ms
+      this.#absentSinceMs.set(peer, sinceMs)
       if (connected.size > 0 && now.ms - sinceMs >= this.#parts.evictAfterMs)
         evicted.push(signMember(evictionOf(record), this.#parts.cluster, this.#parts.signer))
     }

@@ -63,9 +63,9 @@ export class Neighbourhood {
     return this.#ringOf(members, this.#options)
   }
 
-  /** True for a member that a connection is kept to. */
-  has(peer: PeerId): boolean {
-    return this.#neighbours.has(peer)
+  /** Members that connections are kept to. */
+  get neighbours(): ReadonlySet<PeerId> {
+    return this.#neighbours
   }
 
   /** Takes the newest view, in which `peers` changed, and reports what follows. */

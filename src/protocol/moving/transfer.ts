@@ -239,8 +239,8 @@ export class Transfer implements StorageClient {
   }
 
   #isEmpty(partition: number): boolean {
-    const { index } = this.#parts
-    return index.trie.isKnown(partition) && index.sumOf(partition).count === 0
+    const { trie } = this.#parts.index
+    return trie.isKnown(partition) && trie.sum(trie.partitionBits, partition).count === 0
   }
 
   #owe(now: Instant, partition: number, targets: readonly PeerId[], notBeforeMs: number): void {
