@@ -9,7 +9,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../ports/storage.ts'
 import { leaveMintingId } from '../protocol/replica/minting-id.ts'
 import { partitionOfKey } from '../protocol/requests/routing.ts'
-import { decodeRow, keyOfRow, rowKey } from '../protocol/replica/storage-layout.ts'
+import { decodeRow, keyOfRow, rowKey } from '../protocol/storage-layout.ts'
 import type {
   Collection,
   CollectionOptions,

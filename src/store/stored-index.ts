@@ -7,7 +7,7 @@ import { scanPageRows } from '../core/limits.ts'
 import type { Storage, StorageOperation, StorageRow } from '../ports/storage.ts'
 import { indexedKey, indexedRow, indexRowOf } from '../protocol/key-index/key-index.ts'
 import { summedKey, type StoredSums } from '../protocol/key-index/partition-sums.ts'
-import { prefixes } from '../protocol/replica/storage-layout.ts'
+import { prefixes } from '../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../protocol/tombstones/tombstone-index.ts'
 import { intactRows, readOrDamaged } from './intact-rows.ts'
 

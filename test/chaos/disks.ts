@@ -4,7 +4,7 @@ import { decodeUtf8 } from '../../src/core/codec.ts'
 import { mergeRecords, type StoredRecord } from '../../src/core/versions/record.ts'
 import { encodeRecord } from '../../src/core/versions/record-codec.ts'
 import type { RingInfo } from '../../src/entry/nodejs.ts'
-import { decodeRow, keyOfRow, prefixes } from '../../src/protocol/replica/storage-layout.ts'
+import { decodeRow, keyOfRow, prefixes } from '../../src/protocol/storage-layout.ts'
 import type { ChaosPeer } from './chaos-peer.ts'
 import { ownersOf } from './convergence.ts'
 

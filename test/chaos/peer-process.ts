@@ -17,7 +17,7 @@ import {
   type RingInfo
 } from '../../src/entry/nodejs.ts'
 import type { StorageRow } from '../../src/ports/storage.ts'
-import { metaKey } from '../../src/protocol/replica/storage-layout.ts'
+import { metaKey } from '../../src/protocol/storage-layout.ts'
 import type { ChaosPeer, DeleteAnswer, MemorySample, ReadAnswer, StoredKeys, WriteAnswer } from './chaos-peer.ts'
 import { Inspector, liveBytes } from './inspector.ts'
 import { endWithThisProcess } from './own-children.ts'

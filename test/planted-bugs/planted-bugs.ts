@@ -200,7 +200,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'forward-taken-twice',
     breaks: 'a forwarded put that the network repeats is carried out again',
-    file: 'protocol/replica/replica-server.ts',
+    file: 'protocol/requests/replica-server.ts',
     find: 'if (this.#forwards.has(name)) return true',
     replace: 'if (this.#forwards.has(name)) return false'
   },
@@ -237,7 +237,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'repair-kept-by-stranger',
     breaks: 'a peer that does not own a key keeps the repair that it got',
-    file: 'protocol/replica/replica-server.ts',
+    file: 'protocol/requests/replica-server.ts',
     find: 'if (!ownersOf(routing, key).includes(routing.self)) return',
     replace: 'if (ownersOf(routing, key).length === 0) return'
   },
@@ -365,7 +365,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'handoff-kept-by-stranger',
     breaks: 'a peer that does not own a key keeps the hint that came home to it',
-    file: 'protocol/replica/replica-server.ts',
+    file: 'protocol/requests/replica-server.ts',
     find: 'if (!ownersOf(routing, key).includes(routing.self)) {',
     replace: 'if (ownersOf(routing, key).length === 0) {'
   },
@@ -379,7 +379,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'replica-kept-by-stranger',
     breaks: 'a peer that is neither owner nor stand-in keeps a copy',
-    file: 'protocol/replica/replica-server.ts',
+    file: 'protocol/requests/replica-server.ts',
     find: "if (hintFor.length === 0 && !ownersOf(routing, key).includes(routing.self)) return 'not-owner'",
     replace: "if (hintFor.length > 0 && ownersOf(routing, key).length === 0) return 'not-owner'"
   },
@@ -562,7 +562,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'damage-not-mended',
     breaks: 'a damaged row is told, and left as it is',
-    file: 'protocol/replica/damaged-rows.ts',
+    file: 'protocol/damage/damaged-rows.ts',
     find: 'if (this.#mending.has(name) || this.#mending.size >= mendsMax) continue',
     replace: 'if (this.#mending.has(name) || this.#mending.size < mendsMax) continue'
   },

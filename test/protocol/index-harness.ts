@@ -10,7 +10,7 @@ import { emptyRecord, putSibling } from '../../src/core/versions/record.ts'
 import type { BatchOperation, Effect, ScannedRow } from '../../src/protocol/effect.ts'
 import { KeyIndex, type IndexChange } from '../../src/protocol/key-index/key-index.ts'
 import { partitionOfSumKey, sumOfRow, summedKey, type StoredSums } from '../../src/protocol/key-index/partition-sums.ts'
-import { prefixes, type LocalRow } from '../../src/protocol/replica/storage-layout.ts'
+import { prefixes, type LocalRow } from '../../src/protocol/storage-layout.ts'
 import { Tokens } from '../../src/protocol/tokens.ts'
 
 interface PendingWrite {

@@ -6,7 +6,7 @@ import { trieEntriesMax, triePinnedEntriesMax } from '../../src/core/limits.ts'
 import { position } from '../../src/core/ring/position.ts'
 import { indexOperation, indexPrefix, keyOfIndexRow, KeyIndex } from '../../src/protocol/key-index/key-index.ts'
 import { quietMs, sumKey, sumOfRow } from '../../src/protocol/key-index/partition-sums.ts'
-import { prefixes } from '../../src/protocol/replica/storage-layout.ts'
+import { prefixes } from '../../src/protocol/storage-layout.ts'
 import { Tokens } from '../../src/protocol/tokens.ts'
 import { IndexHarness, nothingStored, rowOf, wordsOf } from './index-harness.ts'
 

@@ -1,7 +1,7 @@
 /** A peer that stops being an owner keeps its copies, and serves them, until every current owner has confirmed them. */
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
-import { prefixes } from '../../src/protocol/replica/storage-layout.ts'
+import { prefixes } from '../../src/protocol/storage-layout.ts'
 import { divergences } from '../../src/simulation/checks/convergence.ts'
 import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { ada, ben, clusterOf, cyd, dee, hintsLeft, holders } from './cast.ts'

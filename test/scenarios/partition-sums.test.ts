@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { quietMs, sumOfRow, summedKey } from '../../src/protocol/key-index/partition-sums.ts'
-import { prefixes } from '../../src/protocol/replica/storage-layout.ts'
+import { prefixes } from '../../src/protocol/storage-layout.ts'
 import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { wrongSums } from '../../src/simulation/checks/stored-sums.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import { replicaOf, type PeerId } from '../../src/core/identifiers.ts'
-import { rowKey } from '../../src/protocol/replica/storage-layout.ts'
+import { rowKey } from '../../src/protocol/storage-layout.ts'
 import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { divergences } from '../../src/simulation/checks/convergence.ts'
 import { ada, ben, clusterOf, cyd } from './cast.ts'

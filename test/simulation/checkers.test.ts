@@ -4,7 +4,7 @@ import { withDot, emptyContext } from '../../src/core/versions/causal-context.ts
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { Actor, PeerId, RequestId } from '../../src/core/identifiers.ts'
 import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/versions/record.ts'
-import { encodeRow, rowKey } from '../../src/protocol/replica/storage-layout.ts'
+import { encodeRow, rowKey } from '../../src/protocol/storage-layout.ts'
 import { CausalHistory } from '../../src/simulation/checks/causal-history.ts'
 import type { PutAnswer } from '../../src/simulation/run/client-call.ts'
 import { SafetyChecks } from '../../src/simulation/checks/safety-checks.ts'

@@ -5,7 +5,7 @@ import { encodeUtf8 } from '../../src/core/codec.ts'
 import type { Dot } from '../../src/core/versions/dot.ts'
 import type { Actor, PeerId, RequestId } from '../../src/core/identifiers.ts'
 import { emptyRecord, putSibling, type StoredRecord } from '../../src/core/versions/record.ts'
-import { encodeRow, rowKey } from '../../src/protocol/replica/storage-layout.ts'
+import { encodeRow, rowKey } from '../../src/protocol/storage-layout.ts'
 import { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { PartingChecks } from '../../src/simulation/checks/parting-checks.ts'
 

@@ -1,6 +1,6 @@
 /** A failing run is made small: shown with a cluster that is broken on purpose. */
 import { describe, expect, test } from 'vitest'
-import { prefixes } from '../../src/protocol/replica/storage-layout.ts'
+import { prefixes } from '../../src/protocol/storage-layout.ts'
 import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
 import { shrink, type ShrunkRun } from '../../src/simulation/run/shrink.ts'
 import { simulate, type SimulationOptions, type SimulationResult } from '../../src/simulation/run/simulate.ts'

@@ -3,7 +3,7 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { memoryStorage, StoreError, type Storage } from '../../src/entry/nodejs.ts'
-import { metaKey, rowKey } from '../../src/protocol/replica/storage-layout.ts'
+import { metaKey, rowKey } from '../../src/protocol/storage-layout.ts'
 import {
   addressOf,
   bytes,

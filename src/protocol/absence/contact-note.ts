@@ -7,7 +7,7 @@ import { isStoreError } from '../../core/errors.ts'
 import { peerIdBytesMax, type PeerId } from '../../core/identifiers.ts'
 import { frameBytesMax, nameBytesMax, weightMax } from '../../core/limits.ts'
 import { checkedMembers, type RingMember } from '../../core/ring/ring-options.ts'
-import { metaKey } from '../replica/storage-layout.ts'
+import { metaKey } from '../storage-layout.ts'
 
 /** Meta row of the {@link ContactNote}. */
 export const contactKey: Uint8Array = metaKey('contact')

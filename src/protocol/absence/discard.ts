@@ -18,7 +18,7 @@ import { hintStored, type HintedHandoff } from '../handoff/hinted-handoff.ts'
 import type { Instant } from '../instant.ts'
 import type { Replica, RowChange, RowOperation } from '../replica/replica.ts'
 import { ownersOf, partitionOfKey, type Routing } from '../requests/routing.ts'
-import { keyOfRow, metaKey, prefixes, type LocalRow } from '../replica/storage-layout.ts'
+import { keyOfRow, metaKey, prefixes, type LocalRow } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Meta row of a discard's {@link Extent}; there while one is under way, and until the peer is refilled. */

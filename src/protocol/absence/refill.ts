@@ -11,7 +11,7 @@ import type { HintedHandoff } from '../handoff/hinted-handoff.ts'
 import type { Instant } from '../instant.ts'
 import { keyOfIndexRow } from '../key-index/key-index.ts'
 import { ownersOf, type Routing } from '../requests/routing.ts'
-import { prefixes } from '../replica/storage-layout.ts'
+import { prefixes } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 export interface RefillParts {

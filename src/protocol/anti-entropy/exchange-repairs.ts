@@ -13,7 +13,7 @@ import type { Instant } from '../instant.ts'
 import { indexPrefix, keyOfIndexRow } from '../key-index/key-index.ts'
 import type { KeyVersion, Message } from '../wire/message.ts'
 import type { Replica } from '../replica/replica.ts'
-import type { LocalRow } from '../replica/storage-layout.ts'
+import type { LocalRow } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Keys that are looked for at one place: it takes an attack on MD5 to have two. */

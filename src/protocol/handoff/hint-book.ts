@@ -7,7 +7,7 @@
 import { toMapKey } from '../../core/bytes.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import type { BatchOperation } from '../effect.ts'
-import { encodeNumber, hintKey } from '../replica/storage-layout.ts'
+import { encodeNumber, hintKey } from '../storage-layout.ts'
 
 export interface Hint {
   readonly key: Uint8Array

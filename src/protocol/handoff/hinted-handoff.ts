@@ -18,7 +18,7 @@ import type { Instant } from '../instant.ts'
 import type { HandedOff, Handoff } from '../wire/message.ts'
 import type { Replica, ReplicaFailure, RowOperation } from '../replica/replica.ts'
 import { ownersOf, type Routing } from '../requests/routing.ts'
-import { decodeNumber, hintKey, parseHintKey, type LocalRow } from '../replica/storage-layout.ts'
+import { decodeNumber, hintKey, parseHintKey, type LocalRow } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Time for reading the copies of a delivery, and silence after which one that was sent counts as lost. */

@@ -2,7 +2,7 @@
 import { concatBytes } from '../../core/bytes.ts'
 import { positionBytes } from '../../core/ring/position.ts'
 import type { ScannedRow } from '../effect.ts'
-import { prefixes } from '../replica/storage-layout.ts'
+import { prefixes } from '../storage-layout.ts'
 
 const HASH_BYTES = 8
 const HEADER_BYTES = 1 + positionBytes

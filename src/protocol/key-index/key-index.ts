@@ -16,7 +16,7 @@ import type { BatchOperation, ScannedRow } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import { PartitionLoader } from './partition-loader.ts'
 import { PartitionSums, quietMs, type StoredSums } from './partition-sums.ts'
-import { decodeRow, keyOfRow, metaKey, prefixes, type LocalRow } from '../replica/storage-layout.ts'
+import { decodeRow, keyOfRow, metaKey, prefixes, type LocalRow } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Meta row that is there when every replica row of the storage has its index row. */

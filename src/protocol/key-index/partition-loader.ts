@@ -10,7 +10,7 @@ import type { MerkleTrie } from '../../core/merkle/merkle-trie.ts'
 import type { Effect, ScannedRow, StorageClient } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import { beforePartition } from './index-rows.ts'
-import { prefixes } from '../replica/storage-layout.ts'
+import { prefixes } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** What a load needs of the index that it fills. */

@@ -13,7 +13,7 @@ import { sumRowsMax } from '../../core/limits.ts'
 import type { MerkleTrie } from '../../core/merkle/merkle-trie.ts'
 import type { BatchOperation, Effect, ScannedRow, StorageClient } from '../effect.ts'
 import type { Instant } from '../instant.ts'
-import { metaKey, prefixes } from '../replica/storage-layout.ts'
+import { metaKey, prefixes } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Meta row that is there when each partition without a row is empty: in storage of earlier versions none has a row. */

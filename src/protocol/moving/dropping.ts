@@ -15,7 +15,7 @@ import { beforePartition, indexedKeys } from '../key-index/index-rows.ts'
 import type { KeyIndex } from '../key-index/key-index.ts'
 import type { Replica, RowOperation } from '../replica/replica.ts'
 import { ownersOf, type Routing } from '../requests/routing.ts'
-import { prefixes } from '../replica/storage-layout.ts'
+import { prefixes } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Pause after the storage failed. */

@@ -20,9 +20,9 @@ import { beforePartition, indexedKeys } from '../key-index/index-rows.ts'
 import type { KeyIndex } from '../key-index/key-index.ts'
 import type { Message, OfferAnswer, OfferWanted } from '../wire/message.ts'
 import type { MoveTally } from './move-tally.ts'
-import { packKeys } from './offer-codec.ts'
+import { packKeys } from '../wire/offer-codec.ts'
 import type { Routing } from '../requests/routing.ts'
-import { prefixes } from '../replica/storage-layout.ts'
+import { prefixes } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /**

@@ -18,7 +18,7 @@ import type { Instant } from '../instant.ts'
 import type { KeyIndex } from '../key-index/key-index.ts'
 import type { Message, Offer, OfferKeys, TakeStatus } from '../wire/message.ts'
 import type { MoveTally } from './move-tally.ts'
-import { unpackKeys } from './offer-codec.ts'
+import { unpackKeys } from '../wire/offer-codec.ts'
 import type { Routing } from '../requests/routing.ts'
 
 /** Silence of a giver after which another may give the partition. */

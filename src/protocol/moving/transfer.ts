@@ -24,7 +24,7 @@ import type { MoveTally } from './move-tally.ts'
 import type { OfferAnswer, OfferWanted } from '../wire/message.ts'
 import type { Replica } from '../replica/replica.ts'
 import { partitionOfKey, type Routing } from '../requests/routing.ts'
-import { metaKey } from '../replica/storage-layout.ts'
+import { metaKey } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Meta row with the digest of the last ring whose change was worked through. */

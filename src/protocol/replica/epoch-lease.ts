@@ -8,7 +8,7 @@ import { assert } from '../../core/errors.ts'
 import { epochLeaseSize } from '../../core/limits.ts'
 import type { Effect, StorageClient, StorageFailure } from '../effect.ts'
 import type { Instant } from '../instant.ts'
-import { encodeNumber, epochLeaseKey } from './storage-layout.ts'
+import { encodeNumber, epochLeaseKey } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 export class EpochLease implements StorageClient {

@@ -17,7 +17,7 @@ import { identifierBytes, type ReplicaId } from '../../core/identifiers.ts'
 import { mintingIdMsMax } from '../../core/limits.ts'
 import { runOf, type MemberRecord } from '../../core/members/member-record.ts'
 import type { BatchOperation } from '../effect.ts'
-import { metaKey } from './storage-layout.ts'
+import { metaKey } from '../storage-layout.ts'
 
 /** Meta row of the id that a run leaves for the next. */
 export const mintingIdKey: Uint8Array = metaKey('minting-id')

@@ -22,7 +22,7 @@ import type { BatchOperation, Effect } from '../effect.ts'
 import type { EpochLease } from './epoch-lease.ts'
 import type { Instant } from '../instant.ts'
 import type { Replica, ReplicaFailure, RowChange, RowOperation } from './replica.ts'
-import type { LocalRow } from './storage-layout.ts'
+import type { LocalRow } from '../storage-layout.ts'
 import type { Graveyard } from '../tombstones/tombstone-graveyard.ts'
 
 /** What the operations of one peer share. */

@@ -13,7 +13,7 @@ import { valueBytes } from '../../core/versions/record.ts'
 import type { BatchOperation, Effect, ScannedRow, StorageClient, StorageFailure } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import type { IndexChange, KeyIndex } from '../key-index/key-index.ts'
-import { decodeRow, encodeRow, rowKey, type LocalRow } from './storage-layout.ts'
+import { decodeRow, encodeRow, rowKey, type LocalRow } from '../storage-layout.ts'
 import { tombstoneOperations } from '../tombstones/tombstone-index.ts'
 import type { Tokens } from '../tokens.ts'
 

@@ -8,7 +8,7 @@ import { concatBytes } from '../../core/bytes.ts'
 import { wallTimeMs } from '../../core/versions/hybrid-clock.ts'
 import { isDeleted, type StoredRecord } from '../../core/versions/record.ts'
 import type { BatchOperation, ScannedRow } from '../effect.ts'
-import { decodeRow, keyOfRow, prefixes, type LocalRow } from '../replica/storage-layout.ts'
+import { decodeRow, keyOfRow, prefixes, type LocalRow } from '../storage-layout.ts'
 
 const TIME_BYTES = 8
 const HEADER_BYTES = 1 + TIME_BYTES

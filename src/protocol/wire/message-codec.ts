@@ -12,8 +12,8 @@ import { frameBytesMax, keyBytesMax, messageEntriesMax, replicasMax, timeoutMsMa
 import { writeMember } from '../../core/members/member-record.ts'
 import type { StoredRecord } from '../../core/versions/record.ts'
 import { readRecord, writeRecord } from '../../core/versions/record-codec.ts'
-import { readContactAnswer, writeContactAnswer } from '../absence/contact-codec.ts'
-import { readExchange, writeExchange } from '../anti-entropy/exchange-codec.ts'
+import { readContactAnswer, writeContactAnswer } from './contact-codec.ts'
+import { readExchange, writeExchange } from './exchange-codec.ts'
 import {
   readEntry,
   readHandedOff,
@@ -22,11 +22,11 @@ import {
   writeEntry,
   writeHandedOff,
   writeTransferQuery
-} from '../handoff/handoff-codec.ts'
+} from './handoff-codec.ts'
 import type { ForwardPut, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
-import { readOffers, writeOffers } from '../moving/offer-codec.ts'
-import { readReap, writeReap } from '../tombstones/reap-codec.ts'
-import { readViewRecords, readViewSummary, writeViewSummary } from '../membership/view-codec.ts'
+import { readOffers, writeOffers } from './offer-codec.ts'
+import { readReap, writeReap } from './reap-codec.ts'
+import { readViewRecords, readViewSummary, writeViewSummary } from './view-codec.ts'
 import { need } from './wire-check.ts'
 
 const STATUSES: readonly PutStatus[] = [

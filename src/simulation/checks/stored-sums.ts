@@ -6,7 +6,7 @@ import { MerkleTrie } from '../../core/merkle/merkle-trie.ts'
 import { positionBytes } from '../../core/ring/position.ts'
 import { equalSums, noSum } from '../../core/merkle/trie-sum.ts'
 import { partitionOfSumKey, sumOfRow, summedKey } from '../../protocol/key-index/partition-sums.ts'
-import { prefixes } from '../../protocol/replica/storage-layout.ts'
+import { prefixes } from '../../protocol/storage-layout.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { SimulatedStorage } from '../cluster/simulated-storage.ts'
 

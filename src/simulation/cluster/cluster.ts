@@ -21,7 +21,7 @@ import type { ClusterConfiguration } from '../../protocol/membership/hello.ts'
 import type { Message } from '../../protocol/wire/message.ts'
 import type { RingPeer } from '../../protocol/ring-peer.ts'
 import { partitionOfKey } from '../../protocol/requests/routing.ts'
-import { decodeRow, keyOfRow, prefixes, rowKey } from '../../protocol/replica/storage-layout.ts'
+import { decodeRow, keyOfRow, prefixes, rowKey } from '../../protocol/storage-layout.ts'
 import {
   getAnswer,
   putAnswer,

@@ -1,7 +1,7 @@
 /** Changes of who is in the cluster, at any moment. */
 import type { PeerId } from '../../core/identifiers.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { prefixes } from '../../protocol/replica/storage-layout.ts'
+import { prefixes } from '../../protocol/storage-layout.ts'
 import { drawDuration, drawRunning, shuffled, startAgain, undoLater, type FaultAction, type FaultScene } from './fault-kinds.ts'
 import type { SimulatedPeer } from '../cluster/simulated-peer.ts'
 

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { md5, sha256 } from '../../../src/core/hash.ts'
 import { KeyIndex } from '../../../src/protocol/key-index/key-index.ts'
 import { Tokens } from '../../../src/protocol/tokens.ts'
-import type { LocalRow } from '../../../src/protocol/replica/storage-layout.ts'
+import type { LocalRow } from '../../../src/protocol/storage-layout.ts'
 import { cpuUs, keyOf, partitions, rowOf } from './sample.ts'
 
 setFlagsFromString('--expose-gc')

@@ -3,7 +3,7 @@ import { emptyContext } from '../../../src/core/versions/causal-context.ts'
 import { encodeUtf8 } from '../../../src/core/codec.ts'
 import { actorOf, type ReplicaId, type RequestId } from '../../../src/core/identifiers.ts'
 import { emptyRecord, putSibling, type StoredRecord } from '../../../src/core/versions/record.ts'
-import type { LocalRow } from '../../../src/protocol/replica/storage-layout.ts'
+import type { LocalRow } from '../../../src/protocol/storage-layout.ts'
 
 export const partitions = 1024
 

@@ -6,7 +6,7 @@ import { filesystemStorage } from '../../../src/adapters/filesystem/filesystem-s
 import type { Storage, StorageOperation, StorageRow } from '../../../src/ports/storage.ts'
 import type { Effect } from '../../../src/protocol/effect.ts'
 import { indexOperation, KeyIndex } from '../../../src/protocol/key-index/key-index.ts'
-import { encodeRow, prefixes, rowKey } from '../../../src/protocol/replica/storage-layout.ts'
+import { encodeRow, prefixes, rowKey } from '../../../src/protocol/storage-layout.ts'
 import { Tokens } from '../../../src/protocol/tokens.ts'
 import { storedSums } from '../../../src/store/stored-index.ts'
 import { cpuUs, keyOf, partitions, rowOf } from './sample.ts'

@@ -12,7 +12,7 @@ import {
   keyBytesMax,
   recordSiblingsMax
 } from '../../core/limits.ts'
-import { entryBytes, placeBytes } from './exchange-layout.ts'
+import { entryBytes, placeBytes } from '../anti-entropy/exchange-layout.ts'
 import type {
   ExchangeDifferences,
   ExchangeMessage,
@@ -22,8 +22,8 @@ import type {
   ExchangeVersions,
   ExchangeWanted,
   KeyVersion
-} from '../wire/message.ts'
-import { need } from '../wire/wire-check.ts'
+} from './message.ts'
+import { need } from './wire-check.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const REPEATED_NODES: readonly number[] = [2]

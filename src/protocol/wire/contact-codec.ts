@@ -1,7 +1,7 @@
 /** Bytes of what a peer tells another about its contacts, as `wire.proto` describes them. */
 import type { Reader, Writer } from '../../core/codec.ts'
-import type { ContactAnswer } from '../wire/message.ts'
-import { need } from '../wire/wire-check.ts'
+import type { ContactAnswer } from './message.ts'
+import { need } from './wire-check.ts'
 
 export function writeContactAnswer(out: Writer, message: ContactAnswer): void {
   out.uint(1, message.id)

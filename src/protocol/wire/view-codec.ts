@@ -4,8 +4,8 @@ import { peerIdBytesMax, type PeerId } from '../../core/identifiers.ts'
 import { frameBytesMax, messageEntriesMax, viewBranchesMax } from '../../core/limits.ts'
 import { readMember, type MemberRecord } from '../../core/members/member-record.ts'
 import { branchDigestBytes } from '../../core/members/view-branches.ts'
-import type { Message, ViewSummary } from '../wire/message.ts'
-import { need } from '../wire/wire-check.ts'
+import type { Message, ViewSummary } from './message.ts'
+import { need } from './wire-check.ts'
 
 const REPEATED_ONE: readonly number[] = [1]
 const NOTHING: Uint8Array = new Uint8Array(0)

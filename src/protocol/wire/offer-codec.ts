@@ -1,9 +1,9 @@
 /** Bytes of the messages that offer copies, as `wire.proto` describes them: canonical, and read strictly like all others. */
 import type { Reader, Writer } from '../../core/codec.ts'
 import { offerKeysMax, offerPartitionsMax, partitionsMax } from '../../core/limits.ts'
-import { packNumbers, unpackNumbers } from '../wire/bit-list.ts'
-import type { OfferedPartition, OfferMessage, TakeStatus } from '../wire/message.ts'
-import { need } from '../wire/wire-check.ts'
+import { packNumbers, unpackNumbers } from './bit-list.ts'
+import type { OfferedPartition, OfferMessage, TakeStatus } from './message.ts'
+import { need } from './wire-check.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const PARTITION_BYTES = 16

@@ -4,13 +4,13 @@
  * `m` meta rows by name · `r` replica rows by key · `t` their hashes by position and key · `s` sums of these by partition · `h` hints by target and
  * key · `d` tombstones by time and key · `v` member records by peer id.
  */
-import { concatBytes } from '../../core/bytes.ts'
-import { decodeUtf8, encodeUtf8, Reader, Writer } from '../../core/codec.ts'
-import { StoreError } from '../../core/errors.ts'
-import { epochMax, type PeerId } from '../../core/identifiers.ts'
-import { frameBytesMax } from '../../core/limits.ts'
-import { valueBytes, type StoredRecord } from '../../core/versions/record.ts'
-import { readRecord, writeRecord } from '../../core/versions/record-codec.ts'
+import { concatBytes } from '../core/bytes.ts'
+import { decodeUtf8, encodeUtf8, Reader, Writer } from '../core/codec.ts'
+import { StoreError } from '../core/errors.ts'
+import { epochMax, type PeerId } from '../core/identifiers.ts'
+import { frameBytesMax } from '../core/limits.ts'
+import { valueBytes, type StoredRecord } from '../core/versions/record.ts'
+import { readRecord, writeRecord } from '../core/versions/record-codec.ts'
 
 /** First bytes of the rows of each kind. */
 export const prefixes: { readonly [Kind in 'meta' | 'row' | 'index' | 'sum' | 'hint' | 'tombstone' | 'member']: Uint8Array } = {

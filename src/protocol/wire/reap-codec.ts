@@ -1,8 +1,8 @@
 /** Bytes of the messages about tombstones, as `wire.proto` describes them: canonical, and read strictly like all others. */
 import type { Reader, Writer } from '../../core/codec.ts'
 import { keyBytesMax, reapBatchMax } from '../../core/limits.ts'
-import type { ReapEntry, ReapMessage } from '../wire/message.ts'
-import { need } from '../wire/wire-check.ts'
+import type { ReapEntry, ReapMessage } from './message.ts'
+import { need } from './wire-check.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const REPEATED_ENTRIES: readonly number[] = [3]

@@ -3,9 +3,9 @@ import type { Reader, Writer } from '../../core/codec.ts'
 import { frameBytesMax, keyBytesMax, messageEntriesMax } from '../../core/limits.ts'
 import { emptyRecord } from '../../core/versions/record.ts'
 import { readRecord, writeRecord } from '../../core/versions/record-codec.ts'
-import { packNumbers, unpackNumbers } from '../wire/bit-list.ts'
-import type { HandedOff, Handoff, HandoffEntry, TransferQuery } from '../wire/message.ts'
-import { need } from '../wire/wire-check.ts'
+import { packNumbers, unpackNumbers } from './bit-list.ts'
+import type { HandedOff, Handoff, HandoffEntry, TransferQuery } from './message.ts'
+import { need } from './wire-check.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 const REPEATED_TWO: readonly number[] = [2]
