@@ -4,8 +4,10 @@ import { positionBytes } from '../../core/ring/position.ts'
 import type { ScannedRow } from '../effect.ts'
 import { prefixes } from '../storage-layout.ts'
 
-const HASH_BYTES = 8
-const HEADER_BYTES = 1 + positionBytes
+/** Bytes of the hash of a record. */
+export const indexHashBytes = 8
+/** Bytes before the key: the letter, and the position. */
+export const indexHeaderBytes: number = 1 + positionBytes
 
 /** A key with its position and the hash of its record. */
 export interface IndexedKey {
@@ -17,9 +19,9 @@ export interface IndexedKey {
 /** What index rows say; those of another form are left out. */
 export function indexedKeys(rows: readonly ScannedRow[]): readonly IndexedKey[] {
   return rows.flatMap(({ key, value }) =>
-    key.length <= HEADER_BYTES || value.length !== HASH_BYTES
+    key.length <= indexHeaderBytes || value.length !== indexHashBytes
       ? []
-      : [{ key: key.subarray(HEADER_BYTES), place: key.subarray(1, HEADER_BYTES), hash: value }]
+      : [{ key: key.subarray(indexHeaderBytes), place: key.subarray(1, indexHeaderBytes), hash: value }]
   )
 }
 
@@ -32,4 +34,17 @@ export function beforePartition(partition: number, partitionBits: number): Uint8
 function firstBytes(partition: number, partitionBits: number): Uint8Array {
   const first = partition * 2 ** (32 - partitionBits)
   return Uint8Array.of(first >>> 24, first >>> 16, first >>> 8, first).subarray(0, Math.ceil(partitionBits / 8))
+}
+
+/** The key of an index row. */
+export function keyOfIndexRow(storageKey: Uint8Array): Uint8Array {
+  return storageKey.subarray(indexHeaderBytes)
+}
+
+/** Prefix of the index rows whose positions begin with the 48 bits of `place`. */
+export function indexPrefix(place: number): Uint8Array {
+  const prefix = new Uint8Array(7)
+  prefix.set(prefixes.index)
+  for (let at = 6, rest = place; at > 0; at--, rest = Math.floor(rest / 256)) prefix[at] = rest % 256
+  return prefix
 }

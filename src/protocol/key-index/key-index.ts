@@ -9,11 +9,12 @@
 import { concatBytes, toMapKey } from '../../core/bytes.ts'
 import { trieEntriesMax, triePinnedEntriesMax } from '../../core/limits.ts'
 import { MerkleTrie } from '../../core/merkle/merkle-trie.ts'
-import { position, positionBytes } from '../../core/ring/position.ts'
+import { position } from '../../core/ring/position.ts'
 import { recordHashBytes } from '../../core/versions/record.ts'
 import { equalSums, noSum, type TrieSum } from '../../core/merkle/trie-sum.ts'
 import type { BatchOperation, ScannedRow } from '../effect.ts'
 import type { Instant } from '../instant.ts'
+import { indexHashBytes, indexHeaderBytes } from './index-rows.ts'
 import { PartitionLoader } from './partition-loader.ts'
 import { PartitionSums, quietMs, type StoredSums } from './partition-sums.ts'
 import { decodeRow, keyOfRow, metaKey, prefixes, type LocalRow } from '../storage-layout.ts'
@@ -25,8 +26,6 @@ export const indexedKey: Uint8Array = metaKey('indexed')
 /** That row. */
 export const indexedRow: BatchOperation = { type: 'put', key: indexedKey, value: Uint8Array.of(1) }
 
-const HASH_BYTES = 8
-const HEADER_BYTES = 1 + positionBytes
 /** Partitions that one write looks at to make room. */
 const trimStepMax = 8
 
@@ -167,8 +166,8 @@ export class KeyIndex {
     const changed = this.#changed.get(partition)
     let inside = 0
     for (const { key, value } of rows) {
-      const place = key.subarray(1, HEADER_BYTES)
-      const isWhole = key.length > HEADER_BYTES && value.length === HASH_BYTES
+      const place = key.subarray(1, indexHeaderBytes)
+      const isWhole = key.length > indexHeaderBytes && value.length === indexHashBytes
       if (isWhole && this.trie.partitionOf(place) !== partition) break
       inside += 1
       const isOld = changed !== undefined && changed.size > 0 && changed.has(toMapKey(place))
@@ -240,17 +239,4 @@ function indexOperationAt(place: Uint8Array, key: Uint8Array, row: LocalRow | un
 /** The index row that a replica row found in storage should have. Throws like `decodeRow`. */
 export function indexRowOf(row: ScannedRow): BatchOperation {
   return indexOperation(keyOfRow(row.key), decodeRow(row.value))
-}
-
-/** The key of an index row. */
-export function keyOfIndexRow(storageKey: Uint8Array): Uint8Array {
-  return storageKey.subarray(HEADER_BYTES)
-}
-
-/** Prefix of the index rows whose positions begin with the 48 bits of `place`. */
-export function indexPrefix(place: number): Uint8Array {
-  const prefix = new Uint8Array(7)
-  prefix.set(prefixes.index)
-  for (let at = 6, rest = place; at > 0; at--, rest = Math.floor(rest / 256)) prefix[at] = rest % 256
-  return prefix
 }

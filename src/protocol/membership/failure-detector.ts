@@ -63,7 +63,7 @@ export class FailureDetector {
 
   connected(now: Instant, peer: PeerId, effects: Effect[]): void {
     const wasReachable = this.isReachable(peer)
-    this.#peers.set(peer, { connected: true, suspected: false, heardMs: now.ms, probeAfterMs: probeMs.first, probeAtMs: 0 })
+    this.#peers.set(peer, healthOf(now, true))
     if (!wasReachable) this.#changed(now, peer, true, effects)
   }
 
@@ -80,8 +80,7 @@ export class FailureDetector {
   /** A distant peer could not be dialled. */
   unreachable(now: Instant, peer: PeerId, effects: Effect[]): void {
     const wasReachable = this.isReachable(peer)
-    const fresh: Health = { connected: false, suspected: false, heardMs: now.ms, probeAfterMs: probeMs.first, probeAtMs: 0 }
-    const health = this.#peers.get(peer) ?? fresh
+    const health = this.#peers.get(peer) ?? healthOf(now, false)
     this.#peers.set(peer, health)
     if (health.connected || health.suspected) return
     health.suspected = true
@@ -145,4 +144,9 @@ export class FailureDetector {
     health.probeAtMs = atMs
     this.#due.add(atMs, peer)
   }
+}
+
+/** Health of a peer that nothing bad is known of. */
+function healthOf(now: Instant, connected: boolean): Health {
+  return { connected, suspected: false, heardMs: now.ms, probeAfterMs: probeMs.first, probeAtMs: 0 }
 }

@@ -5,7 +5,6 @@
  * An owner that cannot take the write is stood in for by the next reachable peer of the preference list, which keeps it as a hint;
  * where nobody is left, the coordinator keeps the hint itself. So after the answer the write is on its way to every owner.
  */
-import type { CausalContext } from '../../core/versions/causal-context.ts'
 import { DeadlineQueue } from '../../core/deadline-queue.ts'
 import type { Dot } from '../../core/versions/dot.ts'
 import type { PeerId, RequestId } from '../../core/identifiers.ts'
@@ -17,24 +16,16 @@ import type { Effect } from '../effect.ts'
 import type { FailureDetector } from '../membership/failure-detector.ts'
 import { hintStored, type HintedHandoff } from '../handoff/hinted-handoff.ts'
 import type { Instant } from '../instant.ts'
-import type { PutStatus, Replicate, Replicated } from '../wire/message.ts'
+import type { PutCall, PutStatus, Replicate, Replicated } from '../wire/message.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ReplicaOperations } from '../replica/replica-operation.ts'
 import { firstReachable, partitionOfKey, waits, type Routing } from './routing.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** A put to be coordinated here. */
-export interface CoordinatedPut {
+export interface CoordinatedPut extends PutCall {
   /** Peer whose caller made it. */
   readonly from: PeerId
-  readonly key: Uint8Array
-  readonly context: CausalContext
-  /** `undefined` deletes. */
-  readonly value: Uint8Array | undefined
-  readonly request: RequestId
-  readonly w: number
-  readonly sloppy: boolean
-  readonly timeoutMs: number
   /** Called once. */
   done(now: Instant, result: CoordinatedResult, effects: Effect[]): void
 }

@@ -5,28 +5,15 @@
  * A coordinator that stays silent may or may not have written; the next one gets the same request id, so that the write cannot
  * count, or be seen, twice.
  */
-import type { CausalContext } from '../../core/versions/causal-context.ts'
 import { DeadlineQueue } from '../../core/deadline-queue.ts'
-import type { PeerId, RequestId } from '../../core/identifiers.ts'
+import type { PeerId } from '../../core/identifiers.ts'
 import type { Effect } from '../effect.ts'
 import type { FailureDetector } from '../membership/failure-detector.ts'
 import type { Instant } from '../instant.ts'
-import type { ForwardPut, PutResult, PutStatus } from '../wire/message.ts'
+import type { ForwardPut, PutCall, PutResult, PutStatus } from '../wire/message.ts'
 import type { CoordinatedResult, PutCoordinator } from './put-coordinator.ts'
 import { firstReachable, ownersOf, partitionOfKey, waits, type Routing } from './routing.ts'
 import type { Tokens } from '../tokens.ts'
-
-/** What a caller asks for. */
-export interface PutCall {
-  readonly key: Uint8Array
-  readonly context: CausalContext
-  /** `undefined` deletes. */
-  readonly value: Uint8Array | undefined
-  readonly request: RequestId
-  readonly w: number
-  readonly sloppy: boolean
-  readonly timeoutMs: number
-}
 
 interface PendingPut {
   readonly call: number

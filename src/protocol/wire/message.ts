@@ -16,10 +16,8 @@ export type ReplicaStatus = 'ok' | 'overloaded' | 'full' | 'failed' | 'hints-ful
 /** How a coordinator's put ended. */
 export type PutStatus = ReplicaStatus | 'quorum' | 'too-many-siblings'
 
-/** A put handed to a peer that stores the key; that peer mints the dot. */
-export interface ForwardPut {
-  readonly type: 'forward-put'
-  readonly id: number
+/** What a caller asks for when it writes. */
+export interface PutCall {
   readonly key: Uint8Array
   readonly context: CausalContext
   /** `undefined` deletes. */
@@ -28,6 +26,12 @@ export interface ForwardPut {
   readonly w: number
   readonly sloppy: boolean
   readonly timeoutMs: number
+}
+
+/** A put handed to a peer that stores the key; that peer mints the dot. */
+export interface ForwardPut extends PutCall {
+  readonly type: 'forward-put'
+  readonly id: number
 }
 
 export interface PutResult {
