@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, type BrowserContext } from 'playwright'
-import { freePorts } from '../../src/cli/listen.ts'
+import { freePorts } from '../../src/cli/start/listen.ts'
 import { serveTabPage } from '../e2e/fixture/tab-page.ts'
 import { chromiumFlags, ensureBrowser } from '../setup/browser.ts'
 import type { ChaosPeer } from './chaos-peer.ts'

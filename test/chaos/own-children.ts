@@ -2,7 +2,7 @@
  * Processes that must not outlive the script that started them, however that ends.
  *
  * A script that ends, throws or is told to stop by a signal kills them by their ids, those that are paused included. One that is itself killed cannot: then each child
- * sees its channel to the parent close, and stops as if it were told to (`src/cli/terminal.ts`).
+ * sees its channel to the parent close, and stops as if it were told to (`src/cli/terminal/terminal.ts`).
  */
 import type { ChildProcess } from 'node:child_process'
 import process from 'node:process'

@@ -5,8 +5,8 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Access } from '../../src/cli/access.ts'
-import { controlClient } from '../../src/cli/control/client.ts'
+import type { Access } from '../../src/cli/access/access.ts'
+import { controlClient } from '../../src/cli/access/control/client.ts'
 import { encodeUtf8 } from '../../src/core/codec.ts'
 import {
   filesystemStorage,

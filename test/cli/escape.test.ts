@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { keyText, printable, printableJson, printableLines } from '../../src/cli/escape.ts'
-import { invocationText, shellQuoted, typedPath } from '../../src/cli/invocation-text.ts'
-import { table } from '../../src/cli/table.ts'
+import { keyText, printable, printableJson, printableLines } from '../../src/cli/terminal/escape.ts'
+import { invocationText, shellQuoted, typedPath } from '../../src/cli/invocation/invocation-text.ts'
+import { table } from '../../src/cli/terminal/table.ts'
 
 const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
 const anyText = fc.oneof(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { isMoved, MoveLines, movesText, timeText } from '../../src/cli/move-lines.ts'
-import { MoveRate } from '../../src/cli/move-rate.ts'
-import type { Terminal } from '../../src/cli/terminal.ts'
+import { isMoved, MoveLines, movesText, timeText } from '../../src/cli/report/move-lines.ts'
+import { MoveRate } from '../../src/cli/report/move-rate.ts'
+import type { Terminal } from '../../src/cli/terminal/terminal.ts'
 import type { MoveCount, MoveProgress } from '../../src/protocol/moving/move-progress.ts'
 
 const count = (partitions: number, partitionsDone: number, bytes = 0, bytesDone = 0): MoveCount => ({

@@ -1,7 +1,7 @@
 /** A {@link Terminal} for tests: what is written is kept, standard input and the wish to stop are given. */
 import { runProgram } from '../../src/cli/program.ts'
-import { printableLines } from '../../src/cli/escape.ts'
-import type { ParentMessage, Terminal } from '../../src/cli/terminal.ts'
+import { printableLines } from '../../src/cli/terminal/escape.ts'
+import type { ParentMessage, Terminal } from '../../src/cli/terminal/terminal.ts'
 
 export interface TestTerminalOptions {
   readonly stdin?: Uint8Array | string

@@ -2,7 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isPortFree } from '../../src/cli/listen.ts'
+import { isPortFree } from '../../src/cli/start/listen.ts'
 import { PeerProcess } from '../chaos/peer-process.ts'
 
 const host = '127.0.0.1'

@@ -1,14 +1,14 @@
 /** `dynamesh evict`: declares a durable peer gone for good. */
 import type { ChangePlan, EvictResult } from '../../store/member-api.ts'
-import type { Access } from '../access.ts'
-import type { Command, Invocation } from '../command.ts'
-import { printableJson } from '../escape.ts'
-import { exitCode } from '../exit-code.ts'
-import { shellQuoted } from '../invocation-text.ts'
-import { withAccess } from '../open-access.ts'
-import { movedText } from '../plan-text.ts'
-import { accessFlags, commonFlags } from '../shared-flags.ts'
-import { pairs } from '../table.ts'
+import type { Access } from '../access/access.ts'
+import type { Command, Invocation } from '../invocation/command.ts'
+import { printableJson } from '../terminal/escape.ts'
+import { exitCode } from '../outcome/exit-code.ts'
+import { shellQuoted } from '../invocation/invocation-text.ts'
+import { withAccess } from '../access/open-access.ts'
+import { movedText } from '../report/plan-text.ts'
+import { accessFlags, commonFlags } from '../invocation/shared-flags.ts'
+import { pairs } from '../terminal/table.ts'
 
 export const evictCommand: Command = {
   name: 'evict',

@@ -1,12 +1,12 @@
 /** `dynamesh keys`: the keys that one peer stores. Dynamo has no list of all keys of a cluster: no peer has it. */
 import type { KeyInfo } from '../../store/api.ts'
-import type { KeyRange } from '../access.ts'
-import type { Command, Invocation } from '../command.ts'
-import { keyText, printableJson } from '../escape.ts'
-import { exitCode } from '../exit-code.ts'
-import { withAccess } from '../open-access.ts'
-import { hexBytes } from '../request-options.ts'
-import { commonFlags, localFlags } from '../shared-flags.ts'
+import type { KeyRange } from '../access/access.ts'
+import type { Command, Invocation } from '../invocation/command.ts'
+import { keyText, printableJson } from '../terminal/escape.ts'
+import { exitCode } from '../outcome/exit-code.ts'
+import { withAccess } from '../access/open-access.ts'
+import { hexBytes } from '../requests/request-options.ts'
+import { commonFlags, localFlags } from '../invocation/shared-flags.ts'
 
 export const keysCommand: Command = {
   name: 'keys',

@@ -1,15 +1,15 @@
 /** `dynamesh leave`: a peer of this machine goes for good, after the others have everything. */
 import { StoreError } from '../../core/errors.ts'
-import type { LeaveProgress, LocalAccess } from '../access.ts'
-import type { Command } from '../command.ts'
-import { printableJson } from '../escape.ts'
-import { exitCode } from '../exit-code.ts'
-import { gaveText, hasMoves, MoveLines } from '../move-lines.ts'
-import { localAccess } from '../open-access.ts'
-import { movedText } from '../plan-text.ts'
-import { commonFlags, localFlags } from '../shared-flags.ts'
-import { pairs } from '../table.ts'
-import type { Terminal } from '../terminal.ts'
+import type { LeaveProgress, LocalAccess } from '../access/access.ts'
+import type { Command } from '../invocation/command.ts'
+import { printableJson } from '../terminal/escape.ts'
+import { exitCode } from '../outcome/exit-code.ts'
+import { gaveText, hasMoves, MoveLines } from '../report/move-lines.ts'
+import { localAccess } from '../access/open-access.ts'
+import { movedText } from '../report/plan-text.ts'
+import { commonFlags, localFlags } from '../invocation/shared-flags.ts'
+import { pairs } from '../terminal/table.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 export const leaveCommand: Command = {
   name: 'leave',

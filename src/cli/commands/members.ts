@@ -1,12 +1,12 @@
 /** `dynamesh members`: who is in the cluster, as one peer sees it. */
 import type { MemberInfo } from '../../store/member-api.ts'
-import type { Command } from '../command.ts'
-import { printableJson } from '../escape.ts'
-import { exitCode } from '../exit-code.ts'
-import { withAccess } from '../open-access.ts'
-import { accessFlags, commonFlags } from '../shared-flags.ts'
-import { shortPeer } from '../sibling-list.ts'
-import { pairs, table, type Column } from '../table.ts'
+import type { Command } from '../invocation/command.ts'
+import { printableJson } from '../terminal/escape.ts'
+import { exitCode } from '../outcome/exit-code.ts'
+import { withAccess } from '../access/open-access.ts'
+import { accessFlags, commonFlags } from '../invocation/shared-flags.ts'
+import { shortPeer } from '../report/short-peer.ts'
+import { pairs, table, type Column } from '../terminal/table.ts'
 
 const COLUMNS: readonly Column[] = [
   { title: 'PEER' },

@@ -1,13 +1,13 @@
 /** `dynamesh plan`: what a change of the members would do, before anybody does it. */
 import { membersMax, weightMax } from '../../core/limits.ts'
 import type { NewMember } from '../../store/member-api.ts'
-import { usageError } from '../arguments.ts'
-import type { Command, Invocation } from '../command.ts'
-import { printableJson } from '../escape.ts'
-import { exitCode } from '../exit-code.ts'
-import { withAccess } from '../open-access.ts'
-import { planText } from '../plan-text.ts'
-import { accessFlags, commonFlags } from '../shared-flags.ts'
+import { usageError } from '../invocation/arguments.ts'
+import type { Command, Invocation } from '../invocation/command.ts'
+import { printableJson } from '../terminal/escape.ts'
+import { exitCode } from '../outcome/exit-code.ts'
+import { withAccess } from '../access/open-access.ts'
+import { planText } from '../report/plan-text.ts'
+import { accessFlags, commonFlags } from '../invocation/shared-flags.ts'
 
 const VERBS: ReadonlySet<string> = new Set(['join', 'leave', 'evict'])
 

@@ -1,14 +1,14 @@
 /** `dynamesh ring`: how the partitions are spread over the peers, or where one key lives. */
 import type { KeyPlacement, RingInfo } from '../../store/api.ts'
 import type { MemberInfo } from '../../store/member-api.ts'
-import type { Command } from '../command.ts'
-import { keyText, printableJson } from '../escape.ts'
-import { exitCode } from '../exit-code.ts'
-import { withAccess } from '../open-access.ts'
-import { keyArgument } from '../request-options.ts'
-import { accessFlags, commonFlags, keyFlags } from '../shared-flags.ts'
-import { shortPeer } from '../sibling-list.ts'
-import { bar, pairs, table } from '../table.ts'
+import type { Command } from '../invocation/command.ts'
+import { keyText, printableJson } from '../terminal/escape.ts'
+import { exitCode } from '../outcome/exit-code.ts'
+import { withAccess } from '../access/open-access.ts'
+import { keyArgument } from '../requests/request-options.ts'
+import { accessFlags, commonFlags, keyFlags } from '../invocation/shared-flags.ts'
+import { shortPeer } from '../report/short-peer.ts'
+import { bar, pairs, table } from '../terminal/table.ts'
 
 const BAR_WIDTH = 30
 

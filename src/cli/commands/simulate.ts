@@ -2,17 +2,17 @@
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { faultKinds } from '../../entry/simulation.ts'
-import type { Command, Invocation } from '../command.ts'
-import { printableJson } from '../escape.ts'
-import { exitCode } from '../exit-code.ts'
-import { invocationText } from '../invocation-text.ts'
-import { commonFlags } from '../shared-flags.ts'
+import type { Command, Invocation } from '../invocation/command.ts'
+import { printableJson } from '../terminal/escape.ts'
+import { exitCode } from '../outcome/exit-code.ts'
+import { invocationText } from '../invocation/invocation-text.ts'
+import { commonFlags } from '../invocation/shared-flags.ts'
 import { operationsDefault, planOf, seedsDefault, type Plan } from '../seeds/plan.ts'
 import { progressText, reportJson, reportText } from '../seeds/report.ts'
 import { runSeeds, type SeedRangeResult } from '../seeds/seed-range.ts'
 import type { ReportedRun } from '../seeds/worker.ts'
 import { WorkerPool } from '../seeds/worker-pool.ts'
-import type { Terminal } from '../terminal.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 /** Failures after which a range ends: the first few say what there is to say. */
 const failuresMax = 5

@@ -1,17 +1,17 @@
 /** `dynamesh status`: how one peer is doing. */
 import type { PeerStatus } from '../../store/api.ts'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Access } from '../access.ts'
-import { bytesText } from '../bytes-text.ts'
-import type { Command } from '../command.ts'
-import { printableJson } from '../escape.ts'
-import { exitCode } from '../exit-code.ts'
-import { isMoved, MoveLines, movesText } from '../move-lines.ts'
-import { withAccess } from '../open-access.ts'
-import { accessFlags, commonFlags } from '../shared-flags.ts'
-import { shortPeer } from '../sibling-list.ts'
-import { pairs } from '../table.ts'
-import type { Terminal } from '../terminal.ts'
+import type { Access } from '../access/access.ts'
+import { bytesText } from '../report/bytes-text.ts'
+import type { Command } from '../invocation/command.ts'
+import { printableJson } from '../terminal/escape.ts'
+import { exitCode } from '../outcome/exit-code.ts'
+import { isMoved, MoveLines, movesText } from '../report/move-lines.ts'
+import { withAccess } from '../access/open-access.ts'
+import { accessFlags, commonFlags } from '../invocation/shared-flags.ts'
+import { shortPeer } from '../report/short-peer.ts'
+import { pairs } from '../terminal/table.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 /** How often a peer is asked that is watched. */
 const watchEveryMs = 250

@@ -3,7 +3,7 @@
  * so that stopping it leaves nothing behind but the data.
  */
 import { StoreError } from '../../core/errors.ts'
-import { controlClient } from '../control/client.ts'
+import { controlClient } from '../access/control/client.ts'
 import { EdgeProcess } from './edge-process.ts'
 import { demoHost, layoutSaver, planEdges, saveLayout, type EdgePlan } from './layout.ts'
 import { pageFolder } from './page-folder.ts'

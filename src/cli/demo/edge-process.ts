@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { StoreError, type ErrorCode } from '../../core/errors.ts'
-import { stopMessage, type ParentMessage } from '../terminal.ts'
+import { stopMessage, type ParentMessage } from '../terminal/terminal.ts'
 import { choosePorts, demoHost, type EdgePlan } from './layout.ts'
 
 /** Longest wait for a first sign of life, and for a clean end before it is forced. */

@@ -5,8 +5,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreError } from '../../core/errors.ts'
-import { freePorts, isPortFree } from '../listen.ts'
-import { reason } from '../request-options.ts'
+import { freePorts, isPortFree } from '../start/listen.ts'
+import { reason } from '../terminal/named-file.ts'
 
 /** Address that the demo listens on: this machine only. */
 export const demoHost = '127.0.0.1'

@@ -1,5 +1,5 @@
 /** The port of the demo's page: the one asked for, or the first free one from the default on. */
-import { listenError } from '../listen.ts'
+import { listenError } from '../start/listen.ts'
 import { pageServer, type PageConfig, type PageServer } from './page-server.ts'
 
 /** Port of the page when none is asked for. */

@@ -1,8 +1,8 @@
 /** What `dynamesh simulate` is asked to run, from its flags. */
 import { faultKinds, type FaultKind, type FaultSelection, messageFaults, type SimulationOptions } from '../../entry/simulation.ts'
-import { usageError } from '../arguments.ts'
-import type { Invocation } from '../command.ts'
-import { suggestion } from '../did-you-mean.ts'
+import { usageError } from '../invocation/arguments.ts'
+import type { Invocation } from '../invocation/command.ts'
+import { suggestion } from '../invocation/did-you-mean.ts'
 import type { SeedRange } from './seed-range.ts'
 
 export interface Plan {

@@ -1,6 +1,6 @@
 /** What people read of simulations: sums, tables of faults and outcomes, and the story of a failure. */
 import { replayFlags, type SimulationResult, type SimulationTotals } from '../../entry/simulation.ts'
-import { pairs, table } from '../table.ts'
+import { pairs, table } from '../terminal/table.ts'
 import type { ReportedRun } from './worker.ts'
 
 /** Lines of a trace that are shown of a failure. */
