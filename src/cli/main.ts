@@ -4,7 +4,7 @@
  * reaches libp2p cannot even be evaluated by an older one.
  */
 import process from 'node:process'
-import { nodeVersionProblem } from './invocation/node-version.ts'
+import { nodeVersionProblem } from '../entry/nodejs-requirement.ts'
 
 const problem = nodeVersionProblem(process.versions.node)
 if (problem === undefined) {

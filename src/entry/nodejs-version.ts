@@ -2,7 +2,7 @@
  * Refuses an old Node.js with a clear error before anything of libp2p is evaluated; there it would fail with a TypeError deep
  * inside a dependency. The Node.js entry imports this file first: modules are evaluated in the order of their imports.
  */
-import { nodeVersionProblem } from '../cli/invocation/node-version.ts'
+import { nodeVersionProblem } from './nodejs-requirement.ts'
 import { StoreError } from '../core/errors.ts'
 
 const problem = nodeVersionProblem(process.versions.node)

@@ -14,7 +14,7 @@ const arrows: Readonly<Record<Layer, readonly Layer[]>> = {
   adapters: ['core', 'ports', 'adapters'],
   simulation: ['core', 'protocol', 'ports', 'simulation'],
   conformance: ['core', 'ports', 'conformance'],
-  entry: everyLayer,
+  entry: everyLayer.filter(layer => layer !== 'cli'),
   cli: ['core', 'entry', 'cli']
 }
 

@@ -52,6 +52,7 @@ describe('a planted violation is caught by the arrow test', () => {
     ['src/simulation/planted.ts', "import { createPeerOn } from '../store/peer.ts'"],
     ['src/conformance/planted.ts', "import { MemoryStorage } from '../adapters/memory-storage.ts'"],
     ['src/cli/planted.ts', "import { createPeerOn } from '../store/peer.ts'"],
+    ['src/entry/planted.ts', "import { exitCode } from '../cli/outcome/exit-code.ts'"],
     ['web/planted.ts', "import { createPeer } from '../src/entry/browser.ts'"],
     ['src/core/planted.ts', "import { test } from '../../test/setup/tally.ts'"]
   ])('%s: %s', (file, line) => {

@@ -1,6 +1,6 @@
 /** How the program can be called again from another terminal, so that a printed command works when it is pasted. */
 import { basename, relative, resolve } from 'node:path'
-import { nodeVersionProblem } from './node-version.ts'
+import { nodeVersionProblem } from '../../entry/nodejs-requirement.ts'
 
 /**
  * The words that call this program. Inside a checkout `npx dynamesh` finds it, with the Node.js installed there; but where the
