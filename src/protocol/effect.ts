@@ -108,6 +108,16 @@ export type Effect =
   | { readonly kind: 'want'; readonly peers: readonly { readonly peer: PeerId; readonly addresses: readonly string[] }[] }
   | { readonly kind: 'report'; readonly event: ProtocolEvent }
 
+/** What a caller, a quorum or the membership waits for. */
+export function sendRequest(effects: Effect[], to: PeerId, message: Message): void {
+  effects.push({ kind: 'send', to, lane: 'request', message })
+}
+
+/** What may take its time: the network lets requests pass it. */
+export function sendBulk(effects: Effect[], to: PeerId, message: Message): void {
+  effects.push({ kind: 'send', to, lane: 'bulk', message })
+}
+
 /** Why storage could not do what an effect asked. */
 export type StorageFailure = 'full' | 'failed'
 

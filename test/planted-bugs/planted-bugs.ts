@@ -259,8 +259,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'exchange-skips-tombstones',
     breaks: 'anti-entropy does not hand over deletes',
     file: 'protocol/anti-entropy/exchange-repairs.ts',
-    find: "send(effects, exchange.peer, { type: 'repair', key, record })",
-    replace: "if (record.siblings.some(({ value }) => value !== undefined)) send(effects, exchange.peer, { type: 'repair', key, record })"
+    find: "sendBulk(effects, exchange.peer, { type: 'repair', key, record })",
+    replace:
+      "if (record.siblings.some(({ value }) => value !== undefined)) sendBulk(effects, exchange.peer, { type: 'repair', key, record })"
   },
   {
     name: 'trie-misses-writes',

@@ -18,7 +18,7 @@ import { position, prefixOf } from '../../core/ring/position.ts'
 import type { Prng } from '../../core/prng.ts'
 import type { Ring } from '../../core/ring/ring.ts'
 import type { AdmissionControl } from '../admission-control.ts'
-import type { Effect } from '../effect.ts'
+import { sendBulk, type Effect } from '../effect.ts'
 import { differencesMessage, exchangeMs, note, spend, spendOn, touch, type Exchange } from './exchange.ts'
 import { ExchangeLoads } from './exchange-loads.ts'
 import { ExchangeRepairs } from './exchange-repairs.ts'
@@ -32,8 +32,7 @@ import type {
   ExchangeNodes,
   ExchangeOpen,
   ExchangeVersions,
-  ExchangeWanted,
-  Message
+  ExchangeWanted
 } from '../wire/message.ts'
 import { chunksOf, placeBits, SharedTrie } from './reconciliation.ts'
 import type { Replica } from '../replica/replica.ts'
@@ -141,7 +140,7 @@ export class AntiEntropy {
     if (peer === undefined || this.#exchanges.size >= exchangesMax) return
     const exchange = this.#begin(now, peer, tokens.next(), true)
     count(effects, 'exchange.opened')
-    send(effects, peer, { type: 'exchange-open', id: exchange.id, ring: routing.ring().digest, digest: exchange.trie.digest() })
+    sendBulk(effects, peer, { type: 'exchange-open', id: exchange.id, ring: routing.ring().digest, digest: exchange.trie.digest() })
   }
 
   /** Whom the last exchange left something to do with, else who was not compared with for longest. */
@@ -259,7 +258,7 @@ export class AntiEntropy {
     exchange.againAtMs = Number.POSITIVE_INFINITY
     exchange.endsAtMs = now.ms + exchangeMs.silence
     exchange.hasTold ||= lasting.length > 0
-    for (const chunk of chunksOf(lasting, listItemsMax)) send(effects, exchange.peer, differencesMessage(exchange.id, chunk))
+    for (const chunk of chunksOf(lasting, listItemsMax)) sendBulk(effects, exchange.peer, differencesMessage(exchange.id, chunk))
   }
 
   #confirm(now: Instant, exchange: Exchange, { yourGaps, myGaps, changed }: ExchangeDifferences, effects: Effect[]): void {
@@ -282,7 +281,7 @@ export class AntiEntropy {
       if (mine === 0) wanted.push(place)
       else this.#repairs.add(exchange, place, theyLack ? 'record' : 'version')
     }
-    if (wanted.length > 0) send(effects, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces(wanted) })
+    if (wanted.length > 0) sendBulk(effects, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces(wanted) })
     this.#repairs.pump(now, effects)
   }
 
@@ -305,7 +304,7 @@ export class AntiEntropy {
   }
 
   #sendNodes(exchange: Exchange, nodes: readonly ExchangeNode[], effects: Effect[]): void {
-    for (const chunk of chunksOf(nodes)) send(effects, exchange.peer, { type: 'exchange-nodes', id: exchange.id, nodes: chunk })
+    for (const chunk of chunksOf(nodes)) sendBulk(effects, exchange.peer, { type: 'exchange-nodes', id: exchange.id, nodes: chunk })
   }
 
   #end(now: Instant, exchange: Exchange, effects: Effect[]): void {
@@ -348,8 +347,4 @@ function placeOf(key: Uint8Array): number {
 
 function count(effects: Effect[], name: string): void {
   effects.push({ kind: 'report', event: { type: 'counted', name } })
-}
-
-function send(effects: Effect[], to: PeerId, message: Message): void {
-  effects.push({ kind: 'send', to, lane: 'bulk', message })
 }

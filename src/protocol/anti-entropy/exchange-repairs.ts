@@ -2,16 +2,16 @@
  * The repairs that an exchange of anti-entropy decided on: finds the keys of places by their index rows, reads the records, and sends them or
  * their versions. Reads a bounded number at a time; what does not fit into an exchange is found again by the next.
  */
-import type { PeerId, RequestId } from '../../core/identifiers.ts'
+import type { RequestId } from '../../core/identifiers.ts'
 import { exchangeReadsMax, exchangeRecordBytesMax, exchangeVersionsMax } from '../../core/limits.ts'
 import { compareRecords, valueBytes, type StoredRecord } from '../../core/versions/record.ts'
 import type { AdmissionControl } from '../admission-control.ts'
-import type { Effect, ScannedRow, StorageClient } from '../effect.ts'
+import { sendBulk, type Effect, type ScannedRow, type StorageClient } from '../effect.ts'
 import type { Exchange } from './exchange.ts'
 import { packPlaces } from './exchange-layout.ts'
 import type { Instant } from '../instant.ts'
 import { indexPrefix, keyOfIndexRow } from '../key-index/index-rows.ts'
-import type { KeyVersion, Message } from '../wire/message.ts'
+import type { KeyVersion } from '../wire/message.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { LocalRow } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
@@ -77,7 +77,7 @@ export class ExchangeRepairs implements StorageClient {
     const finish = (out: Effect[]): void => {
       open -= 1
       if (open > 0 || wanted.length === 0 || !this.#isCurrent(exchange)) return
-      send(out, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces(wanted) })
+      sendBulk(out, exchange.peer, { type: 'exchange-wanted', id: exchange.id, places: packPlaces(wanted) })
     }
     for (const { place, version } of placed) {
       const done = (_now: Instant, row: LocalRow | undefined, out: Effect[]): void => {
@@ -134,7 +134,7 @@ export class ExchangeRepairs implements StorageClient {
   /** Versions travel together: when nothing more is being read, or a message is full. */
   #sendVersions(effects: Effect[]): void {
     for (const [exchange, versions] of this.#versions)
-      if (this.#isCurrent(exchange)) send(effects, exchange.peer, { type: 'exchange-versions', id: exchange.id, versions })
+      if (this.#isCurrent(exchange)) sendBulk(effects, exchange.peer, { type: 'exchange-versions', id: exchange.id, versions })
     this.#versions.clear()
   }
 
@@ -154,15 +154,11 @@ function sendRecord(exchange: Exchange, place: number, key: Uint8Array, record: 
   const partition = exchange.trie.partitionOf(place)
   exchange.recordBytes += key.length + valueBytes(record)
   exchange.repaired.set(partition, (exchange.repaired.get(partition) ?? 0) + 1)
-  send(effects, exchange.peer, { type: 'repair', key, record })
+  sendBulk(effects, exchange.peer, { type: 'repair', key, record })
   effects.push({ kind: 'report', event: { type: 'repair-sent', target: exchange.peer, key } })
 }
 
 /** A version as a record without values: comparing records looks at dots alone. */
 function outlineOf({ context, dots }: KeyVersion): StoredRecord {
   return { context, siblings: dots.map(dot => ({ dot, request: '' as RequestId, wallTime: 0, value: undefined })) }
-}
-
-function send(effects: Effect[], to: PeerId, message: Message): void {
-  effects.push({ kind: 'send', to, lane: 'bulk', message })
 }

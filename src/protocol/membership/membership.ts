@@ -24,7 +24,7 @@ import {
 } from '../../core/members/member-record.ts'
 import { hasRoomFor, isGone, mergeMember, type MembershipView } from '../../core/members/membership-view.ts'
 import type { Prng } from '../../core/prng.ts'
-import type { BatchOperation, Effect } from '../effect.ts'
+import { sendRequest, type BatchOperation, type Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import { MemberKeeper } from './member-keeper.ts'
 import type { Message, ViewSummary } from '../wire/message.ts'
@@ -248,7 +248,7 @@ export class Membership {
   #telling(record: MemberRecord): readonly Effect[] {
     if (isPassing(record)) return []
     const told: Effect[] = [{ kind: 'broadcast', bytes: encodeMember(record) }]
-    for (const peer of this.#parts.connectedPeers()) send(told, peer, { type: 'view-records', records: [record] })
+    for (const peer of this.#parts.connectedPeers()) sendRequest(told, peer, { type: 'view-records', records: [record] })
     return told
   }
 
@@ -370,8 +370,4 @@ function isNews(record: MemberRecord, known: MemberRecord | undefined): boolean 
 
 function row(record: MemberRecord): BatchOperation {
   return { type: 'put', key: memberKey(record.peerId), value: encodeMember(record) }
-}
-
-function send(effects: Effect[], to: PeerId, message: Message): void {
-  effects.push({ kind: 'send', to, lane: 'request', message })
 }

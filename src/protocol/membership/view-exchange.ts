@@ -8,21 +8,21 @@ import type { PeerId } from '../../core/identifiers.ts'
 import type { MemberRecord } from '../../core/members/member-record.ts'
 import type { MembershipView } from '../../core/members/membership-view.ts'
 import { branchCount, branchDigestBytes, branchOf, differingBranches, isBranchIn } from '../../core/members/view-branches.ts'
-import type { Effect } from '../effect.ts'
-import type { Message, ViewSummary } from '../wire/message.ts'
+import { sendRequest, type Effect } from '../effect.ts'
+import type { ViewSummary } from '../wire/message.ts'
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** Begins a comparison. */
 export function compareViews(view: MembershipView, peer: PeerId, effects: Effect[]): void {
-  send(effects, peer, { type: 'view-digest', digest: view.digest })
+  sendRequest(effects, peer, { type: 'view-digest', digest: view.digest })
 }
 
 /** Answers a digest that differs. */
 export function summarize(view: MembershipView, peer: PeerId, effects: Effect[]): void {
   const count = branchCount(view.size)
-  if (count === 1) send(effects, peer, wholeSummary(view))
-  else send(effects, peer, { type: 'view-summary', entries: [], branches: view.branchDigests(count), covers: NOTHING })
+  if (count === 1) sendRequest(effects, peer, wholeSummary(view))
+  else sendRequest(effects, peer, { type: 'view-summary', entries: [], branches: view.branchDigests(count), covers: NOTHING })
 }
 
 /**
@@ -31,7 +31,7 @@ export function summarize(view: MembershipView, peer: PeerId, effects: Effect[])
  */
 export function answerSummary(view: MembershipView, from: PeerId, summary: ViewSummary, effects: Effect[]): boolean {
   if (summary.branches.length > 0) {
-    send(effects, from, closerSummary(view, summary.branches))
+    sendRequest(effects, from, closerSummary(view, summary.branches))
     return false
   }
   const theirs = new Map(summary.entries.map(entry => [entry.peerId, entry]))
@@ -40,15 +40,15 @@ export function answerSummary(view: MembershipView, from: PeerId, summary: ViewS
   const wanted = summary.entries.filter(entry => compareVersions(entry, view.get(entry.peerId)) > 0).map(entry => entry.peerId)
   // Same versions under different digests: some peer said one version twice, and only the records themselves can tell.
   const told = lacking.length + wanted.length === 0 ? compared : lacking
-  if (told.length > 0) send(effects, from, { type: 'view-records', records: told })
-  if (wanted.length > 0) send(effects, from, { type: 'view-request', peers: wanted })
+  if (told.length > 0) sendRequest(effects, from, { type: 'view-records', records: told })
+  if (wanted.length > 0) sendRequest(effects, from, { type: 'view-request', peers: wanted })
   return wanted.length === 0
 }
 
 /** Answers a wish. */
 export function answerRequest(view: MembershipView, from: PeerId, peers: readonly PeerId[], effects: Effect[]): void {
   const records = peers.map(peer => view.get(peer)).filter(record => record !== undefined)
-  if (records.length > 0) send(effects, from, { type: 'view-records', records })
+  if (records.length > 0) sendRequest(effects, from, { type: 'view-records', records })
 }
 
 /** Compares versions; an unknown one is older than any. */
@@ -90,8 +90,4 @@ function coverOf(count: number, bits: Uint8Array): Uint8Array {
 
 function versionOf({ peerId, incarnation, sequence }: MemberRecord): ViewSummary['entries'][number] {
   return { peerId, incarnation, sequence }
-}
-
-function send(effects: Effect[], to: PeerId, message: Message): void {
-  effects.push({ kind: 'send', to, lane: 'request', message })
 }

@@ -11,7 +11,7 @@
 import { toMapKey } from '../../core/bytes.ts'
 import { reapBatchMax } from '../../core/limits.ts'
 import { recordHash } from '../../core/versions/record.ts'
-import type { Effect, ScannedRow, StorageClient } from '../effect.ts'
+import { sendBulk, type Effect, type ScannedRow, type StorageClient } from '../effect.ts'
 import type { HintedHandoff } from '../handoff/hinted-handoff.ts'
 import type { Instant } from '../instant.ts'
 import type { ReapEntry, ReapMessage } from '../wire/message.ts'
@@ -228,7 +228,7 @@ export class TombstoneReaper implements StorageClient {
     }
     for (const [to, list] of byOwner) {
       if (phase === 'ask' && !round.silent.has(to)) continue
-      send(effects, to, { type: phase === 'ask' ? 'reap-ask' : 'reap-drop', id, ring, entries: list })
+      sendBulk(effects, to, { type: phase === 'ask' ? 'reap-ask' : 'reap-drop', id, ring, entries: list })
     }
   }
 
@@ -288,7 +288,7 @@ export class TombstoneReaper implements StorageClient {
     let open = 1
     const finish = (out: Effect[]): void => {
       open -= 1
-      if (open === 0) send(out, to, { ...message, entries: accepted })
+      if (open === 0) sendBulk(out, to, { ...message, entries: accepted })
     }
     const mayAnswer = message.ring === routing.ring().digest && this.#parts.mayReap(now)
     for (const entry of mayAnswer ? message.entries : []) {
@@ -361,8 +361,4 @@ export class TombstoneReaper implements StorageClient {
     }
     this.#parts.replica.change(now, key, this.#drop(undefined, { key, hash }, done), effects)
   }
-}
-
-function send(effects: Effect[], to: PeerId, message: ReapMessage): void {
-  effects.push({ kind: 'send', to, lane: 'bulk', message })
 }
