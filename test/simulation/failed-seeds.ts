@@ -124,5 +124,11 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     seed: 7248,
     operations: 200,
     found: 'the check of calm runs did not know that a distant peer which restarted is heard of only when the old connection is found dead'
+  },
+  {
+    seed: 250084,
+    operations: 300,
+    found:
+      'a peer that had lost its disk and left seemed to be up to those who had heard it before, and no operator of the simulation said that it was gone'
   }
 ]

@@ -2,6 +2,7 @@
  * Lets the faults of a schedule happen to a cluster, one after the other. Every fault ends by itself, and all of them at {@link Faults.stop}.
  */
 import type { PeerId } from '../../core/identifiers.ts'
+import { isGone } from '../../core/members/membership-view.ts'
 import type { Prng } from '../../core/prng.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { bitFlip, diskErrorLasting, diskErrorOnce, diskFull, diskLoss, diskRollback, mendDisk, slowDisk, tornWrite } from './disk-faults.ts'
@@ -96,9 +97,14 @@ export class Faults {
       mendDisk(peer)
       startAgain(cluster, name)
     }
-    cluster.time.after(unheardMs, () => takeOutUnheard(cluster))
+    cluster.time.after(unheardMs, () => takeOutUnheard(cluster, this.#forgetful()))
     // A peer that sees nobody evicts nobody: it may be the one that is cut off. The next one to come lets it do without the one that vanished.
     if (cluster.vanished.size > 0 && cluster.running().length === 1) cluster.add()
+  }
+
+  /** The peer whose disk lost what the peer had said of itself. */
+  #forgetful(): PeerId | undefined {
+    return this.#counts['disk-loss'] !== undefined || this.#counts['disk-rollback'] !== undefined ? this.victim : undefined
   }
 
   #await(number: number): void {
@@ -134,10 +140,18 @@ export class Faults {
   }
 }
 
-/** The last words of a peer that leaves may be lost. Whoever waits for it in order to join waits for ever, unless its operator says that it is gone. */
-function takeOutUnheard(cluster: Cluster): void {
+/**
+ * The last words of a peer that leaves may be lost. Whoever waits for it in order to join waits for ever, unless its operator says that it is gone.
+ * The last words of one whose disk was lost or rolled back may be heard, and yet be outranked by what it said before, where it never
+ * met again the one who had heard that: then it seems to be up, but away, until its operator says so.
+ */
+function takeOutUnheard(cluster: Cluster, forgetful: PeerId | undefined): void {
   for (const peer of cluster.running()) {
-    if (peer.ringPeer?.status !== 'joining') continue
-    for (const gone of cluster.departed) if (peer.ringPeer.view.get(gone)?.status === 'leaving') peer.evict(gone)
+    const { ringPeer } = peer
+    for (const gone of cluster.departed) {
+      const seen = ringPeer?.view.get(gone)?.status
+      const isAwaited = ringPeer?.status === 'joining' && seen === 'leaving'
+      if (isAwaited || (gone === forgetful && seen !== undefined && !isGone(seen))) peer.evict(gone)
+    }
   }
 }
