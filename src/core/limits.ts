@@ -29,8 +29,13 @@ export const contextTokenBytesMax: number = contextBytesMax + 64
 export const clockDriftMsMax: number = 5 * 60_000
 /** Largest frame of one message in bytes, its length prefix excluded; a longer one resets the stream. (*wire*) */
 export const frameBytesMax: number = 32 * 1024 * 1024
-/** Most peers in a membership view, those that have gone included; further newcomers are left out of it, and counted as `refused.ERR_MEMBERS_FULL`. (*wire*) */
+/**
+ * Most peers in a membership view. Those that have gone make room for newcomers; where nobody has, further newcomers are left out of it, and
+ * counted as `refused.ERR_MEMBERS_FULL`. (*wire*)
+ */
 export const membersMax = 4096
+/** Most peers in a membership view that have gone; past it the one that went first is forgotten, and any that is not durable before a durable one. (*wire*) */
+export const goneMembersMax = 1024
 /** Most addresses in a member record; a peer publishes its best ones up to this number. (*wire*) */
 export const memberAddressesMax = 16
 /** Longest address in a member record, in bytes of its text form. (*wire*) */

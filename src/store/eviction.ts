@@ -2,7 +2,7 @@
 import { StoreError } from '../core/errors.ts'
 import type { MemberRecord } from '../core/members/member-record.ts'
 import { memberNamed } from '../core/members/member-name.ts'
-import { isGone } from '../core/members/membership-view.ts'
+import { isGone } from '../core/members/member-record.ts'
 import type { RingPeer } from '../protocol/ring-peer.ts'
 import { OptionReader } from './option-reader.ts'
 import { kindOf } from './text.ts'

@@ -3,7 +3,7 @@
  */
 import { StoreError } from '../core/errors.ts'
 import { toMapKey } from '../core/bytes.ts'
-import { isGone } from '../core/members/membership-view.ts'
+import { isGone } from '../core/members/member-record.ts'
 import { isDeleted, maximalSiblings, recordHash, valueBytes } from '../core/versions/record.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../ports/storage.ts'

@@ -2,7 +2,7 @@
 import { toHex } from '../core/bytes.ts'
 import type { PeerId } from '../core/identifiers.ts'
 import type { MemberRecord } from '../core/members/member-record.ts'
-import { isGone } from '../core/members/membership-view.ts'
+import { isGone } from '../core/members/member-record.ts'
 import { partitionOf, position } from '../core/ring/position.ts'
 import type { Ring } from '../core/ring/ring.ts'
 import type { ConnectionInfo } from '../ports/network.ts'

@@ -17,6 +17,7 @@ function member(peerId: PeerId, status: MemberStatus = 'up'): MemberRecord {
     zone: undefined,
     replica,
     addresses: [],
+    ending: 0,
     issuer: peerId
   }
   return { ...said, signature: new Uint8Array(1) }

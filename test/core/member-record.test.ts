@@ -35,7 +35,8 @@ const unsigned: Omit<UnsignedMember, 'issuer'> = {
   durable: true,
   zone: 'kitchen',
   replica: '0123456789abcdef' as ReplicaId,
-  addresses: [`/ip4/10.0.0.1/tcp/4001/ws/p2p/${alice.peerId}`, '/dns4/edge.example/tcp/443/wss']
+  addresses: [`/ip4/10.0.0.1/tcp/4001/ws/p2p/${alice.peerId}`, '/dns4/edge.example/tcp/443/wss'],
+  ending: 0
 }
 const record = signMember(unsigned, cluster, alice)
 
@@ -116,7 +117,9 @@ describe('a member record', () => {
   })
 
   test.each<MemberStatus>(['joining', 'up', 'leaving', 'left'])('B068: that says %s about another peer is refused', status => {
-    expect(check(signedByCheat({ ...evictionOf(record), status, issuer: bob.peerId }, bob))).toBe('ERR_MEMBER_RECORD_INVALID')
+    expect(check(signedByCheat({ ...evictionOf(record, 5), status, ending: status === 'left' ? 5 : 0, issuer: bob.peerId }, bob))).toBe(
+      'ERR_MEMBER_RECORD_INVALID'
+    )
   })
 
   test.each<[string, Partial<UnsignedMember>]>([
@@ -125,6 +128,10 @@ describe('a member record', () => {
     ['half a weight', { weight: 0.5 }],
     ['a negative incarnation', { incarnation: -1 }],
     ['an incarnation past 2^53', { incarnation: 2 ** 53 }],
+    ['an ending though it is there', { ending: 1 }],
+    ['no ending though it left', { status: 'left' }],
+    ['half an ending', { status: 'left', ending: 1.5 }],
+    ['an ending past 2^40', { status: 'left', ending: 2 ** 40 + 1 }],
     ['an empty zone', { zone: '' }],
     ['a zone of 65 bytes', { zone: 'z'.repeat(65) }],
     ['a zone of 33 two-byte letters', { zone: 'ü'.repeat(33) }],
@@ -161,7 +168,7 @@ describe('the runs of a peer', () => {
   })
 
   test('do not outrank an eviction that the peer has not heard of, and begin the next incarnation after one that it has', () => {
-    const eviction = signMember(evictionOf(record), cluster, bob)
+    const eviction = signMember(evictionOf(record, 5), cluster, bob)
     const unaware = signMember({ ...unsigned, ...nextRun(record) }, cluster, alice)
     const aware = signMember({ ...unsigned, ...nextRun(eviction) }, cluster, alice)
     expect(compareMembers(unaware, record)).toBeGreaterThan(0)
@@ -175,7 +182,7 @@ describe('a client that passes by', () => {
 
   test('stores nothing, is not meant to stay, and runs for the first time', () => {
     expect(isPassing(client)).toBe(true)
-    expect(isPassing({ ...client, status: 'left', sequence: 12 })).toBe(true)
+    expect(isPassing({ ...client, status: 'left', sequence: 12, ending: 1 })).toBe(true)
   })
 
   test.each<[string, Partial<UnsignedMember>]>([
@@ -188,12 +195,12 @@ describe('a client that passes by', () => {
   })
 
   test('is no member that was evicted', () => {
-    expect(isPassing(signMember(evictionOf({ ...record, incarnation: 1 }), cluster, bob))).toBe(false)
+    expect(isPassing(signMember(evictionOf({ ...record, incarnation: 1 }, 5), cluster, bob))).toBe(false)
   })
 })
 
 describe('an eviction', () => {
-  const eviction = signMember(evictionOf(record), cluster, bob)
+  const eviction = signMember(evictionOf(record, 5), cluster, bob)
 
   test('may be signed by another peer, and goes over the wire', () => {
     expect(check(eviction)).toBe('OK')
@@ -202,7 +209,7 @@ describe('an eviction', () => {
   })
 
   test('may be signed by the peer itself', () => {
-    expect(check(signMember(evictionOf(record), cluster, alice))).toBe('OK')
+    expect(check(signMember(evictionOf(record, 5), cluster, alice))).toBe('OK')
   })
 
   test('outranks all that the peer says in that incarnation, and nothing of the next', () => {
@@ -212,8 +219,8 @@ describe('an eviction', () => {
     ).toBeLessThan(0)
   })
 
-  test('says the same whoever publishes it', () => {
-    const other = signMember(evictionOf(record), cluster, carol)
+  test('says the same whoever publishes it, knowing of the same endings', () => {
+    const other = signMember(evictionOf(record, 5), cluster, carol)
     expect(memberContentHash(other)).toEqual(memberContentHash(eviction))
     expect(Math.sign(compareMembers(other, eviction))).toBe(-Math.sign(compareMembers(eviction, other)))
     expect(compareMembers(other, eviction)).not.toBe(0)
@@ -222,11 +229,11 @@ describe('an eviction', () => {
   test.each<[string, Partial<UnsignedMember>]>([
     ['another sequence', { sequence: 8 }],
     ['a weight', { weight: 1 }],
-    ['durability', { durable: true }],
+    ['no ending', { ending: 0 }],
     ['a zone', { zone: 'kitchen' }],
     ['addresses', { addresses: ['/ip4/10.0.0.1/tcp/1'] }]
   ])('with %s is refused', (_, change) => {
-    expect(check(signedByCheat({ ...evictionOf(record), issuer: bob.peerId, ...change }, bob))).toBe('ERR_MEMBER_RECORD_INVALID')
+    expect(check(signedByCheat({ ...evictionOf(record, 5), issuer: bob.peerId, ...change }, bob))).toBe('ERR_MEMBER_RECORD_INVALID')
   })
 })
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
-import { membersMax } from '../../src/core/limits.ts'
+import { goneMembersMax, membersMax } from '../../src/core/limits.ts'
 import type { MemberRecord, MemberStatus } from '../../src/core/members/member-record.ts'
 import { evictedSequence, evictionOf } from '../../src/core/members/member-record.ts'
 import type { MembershipView } from '../../src/core/members/membership-view.ts'
@@ -23,11 +23,12 @@ function member(status: MemberStatus, changes: Partial<MemberRecord> = {}): Memb
     zone: undefined,
     replica: '00000000000000aa' as ReplicaId,
     addresses: ['/ip4/10.0.0.1/tcp/1'],
+    ending: status === 'left' ? 1 : 0,
     issuer: peerId,
     signature: Uint8Array.of(1),
     ...changes
   }
-  return status === 'evicted' ? { ...said, ...evictionOf(said) } : said
+  return status === 'evicted' ? { ...said, ...evictionOf(said, changes.ending ?? 1) } : said
 }
 
 const merge = (view: MembershipView, ...records: readonly MemberRecord[]): MembershipView =>
@@ -128,10 +129,58 @@ describe('merging member records', () => {
     expect(mergeMember(evicted, member('joining', { incarnation: 2, sequence: 0 })).view.get(xena)?.status).toBe('joining')
   })
 
-  test('a newcomer past the limit is refused, while known members still change', () => {
+  test('a newcomer past the limit is refused while nobody has gone, and known members still change', () => {
     const view = viewOf(...Array.from({ length: membersMax }, (_, index) => member('up', { peerId: `Peer${index}` as PeerId })))
     expect(() => mergeMember(view, member('up'))).toThrow(expect.objectContaining({ code: 'ERR_MEMBERS_FULL' }))
     expect(mergeMember(view, member('left', { peerId: 'Peer7' as PeerId, sequence: 2 })).changed).toBe(true)
+  })
+})
+
+describe('a view with many that have gone', () => {
+  const named = (index: number): PeerId => `Peer${index}` as PeerId
+  const gone = (index: number, changes: Partial<MemberRecord> = {}): MemberRecord =>
+    member('evicted', { peerId: named(index), durable: false, ending: index + 1, ...changes })
+  const upTo = (count: number): readonly MemberRecord[] => Array.from({ length: count }, (_, index) => gone(index))
+
+  test('forgets the one that went first', () => {
+    const view = viewOf(...upTo(goneMembersMax))
+    const after = mergeMember(view, gone(goneMembersMax))
+    expect(after).toMatchObject({ changed: true, forgotten: named(0) })
+    expect(after.view.goneCount).toBe(goneMembersMax)
+    expect(after.view.get(named(0))).toBeUndefined()
+    expect(after.view.digest).toBe(viewOf(...upTo(goneMembersMax + 1).slice(1)).digest)
+  })
+
+  test('takes no news of one that went before all of them', () => {
+    const view = viewOf(...upTo(goneMembersMax + 1).slice(1))
+    expect(mergeMember(view, gone(0))).toEqual({ view, changed: false, forgotten: undefined })
+  })
+
+  test('forgets one that is durable after all that are not', () => {
+    const view = viewOf(gone(0, { durable: true }), ...upTo(goneMembersMax).slice(1))
+    expect(mergeMember(view, gone(goneMembersMax)).forgotten).toBe(named(1))
+  })
+
+  test('keeps all that are there, and what the ring is made of', () => {
+    const view = viewOf(member('up'), ...upTo(goneMembersMax), member('joining', { peerId: yves }))
+    const after = mergeMember(view, gone(goneMembersMax)).view
+    expect(after.present).toEqual(view.present)
+    expect(ringMembers(after)).toEqual(ringMembers(view))
+  })
+
+  test('makes room for a newcomer when it is full', () => {
+    const present = Array.from({ length: membersMax - 1 }, (_, index) => member('up', { peerId: named(index + 10_000) }))
+    const after = mergeMember(viewOf(...present, gone(0)), member('up'))
+    expect(after).toMatchObject({ changed: true, forgotten: named(0) })
+    expect(after.view.size).toBe(membersMax)
+  })
+
+  test('forgets the same ones in whatever order it hears of them', () => {
+    const records = upTo(goneMembersMax + 5)
+    const mixed = Array.from(records.keys(), index => records[(index * 11) % records.length] as MemberRecord)
+    expect(new Set(mixed).size).toBe(records.length)
+    const digests = [records, records.toReversed(), mixed].map(order => viewOf(...order).digest)
+    expect(new Set(digests).size).toBe(1)
   })
 })
 

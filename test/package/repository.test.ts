@@ -164,7 +164,9 @@ describe('the README', () => {
     expect(readme).toContain(`| key | 1 to ${number(limits.keyBytesMax)} bytes |`)
     expect(readme).toContain(`| value | ${number(limits.valueBytesMax)} bytes |`)
     expect(readme).toContain(`| siblings of a key that a \`put\` may leave | ${limits.siblingsMax} |`)
-    expect(readme).toContain(`| members of a cluster, with all that ever left or were evicted | ${number(limits.membersMax)} |`)
+    expect(readme).toContain(
+      `| members of a cluster | ${number(limits.membersMax)}, with the ${number(limits.goneMembersMax)} that left or were evicted last; earlier ones are forgotten |`
+    )
     expect(readme).toContain(`| partitions | ${limits.partitionsMin} to ${number(limits.partitionsMax)} |`)
     expect(readme).toContain(`| owners of a key (N) | ${limits.replicasMax} |`)
     expect(readme).toContain(`| \`keysMax\` | ${number(limits.keysMaxDefault)} |`)

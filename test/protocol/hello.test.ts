@@ -21,7 +21,8 @@ function member(peerId: PeerId, cluster = 'shop'): MemberRecord {
     durable: true,
     zone: undefined,
     replica,
-    addresses: []
+    addresses: [],
+    ending: 0
   } as const
   return signMember(fields, cluster, simulatedSigner(peerId))
 }

@@ -51,7 +51,12 @@ const member: fc.Arbitrary<MemberRecord> = fc
     addresses: fc.array(fc.constantFrom('/ip4/1.2.3.4/tcp/1', '/dns4/edge.example/tcp/443/wss'), { maxLength: 3 }),
     signature: fc.uint8Array({ minLength: 1, maxLength: 64 })
   })
-  .map(fields => ({ ...fields, status: fields.status as MemberRecord['status'], issuer: fields.peerId }))
+  .map(fields => ({
+    ...fields,
+    status: fields.status as MemberRecord['status'],
+    ending: fields.status === 'left' ? 1 + fields.sequence : 0,
+    issuer: fields.peerId
+  }))
 
 const replicaStatuses: readonly ReplicaStatus[] = ['ok', 'overloaded', 'full', 'failed', 'hints-full', 'max-keys', 'not-owner']
 const putStatuses: readonly PutStatus[] = [...replicaStatuses, 'quorum', 'too-many-siblings']

@@ -12,7 +12,7 @@ const name = (index: number): PeerId => `peer${String(index + 1111).replaceAll('
 const self = name(0)
 
 function record(peerId: PeerId, sequence = 1): MemberRecord {
-  const said = { incarnation: 1, status: 'up', weight: 1, durable: true, zone: undefined, addresses: [] } as const
+  const said = { incarnation: 1, status: 'up', weight: 1, durable: true, zone: undefined, addresses: [], ending: 0 } as const
   return { ...said, peerId, sequence, issuer: peerId, replica: '00000000000000aa' as ReplicaId, signature: Uint8Array.of(1) }
 }
 

@@ -38,6 +38,7 @@ const member: MemberRecord = {
   zone: 'east',
   replica: '0011223344556677' as ReplicaId,
   addresses: ['/ip4/127.0.0.1/tcp/4301'],
+  ending: 3,
   issuer: ada,
   signature: new Uint8Array(64).fill(9)
 }

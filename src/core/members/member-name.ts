@@ -7,7 +7,7 @@
 import { StoreError } from '../errors.ts'
 import type { PeerId } from '../identifiers.ts'
 import type { MemberRecord } from './member-record.ts'
-import { isGone } from './membership-view.ts'
+import { isGone } from './member-record.ts'
 
 /** Least characters of a part of a peer id: fewer are met by chance. */
 export const memberNameMin = 6

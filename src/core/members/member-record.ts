@@ -36,6 +36,8 @@ export interface UnsignedMember {
   readonly replica: ReplicaId
   /** Multiaddr texts by which it can be dialled, best first. */
   readonly addresses: readonly string[]
+  /** For `left` and `evicted`: how many endings, one after the other, its issuer knew of, with this one; 0 for all others. Orders what may be forgotten. */
+  readonly ending: number
   /** Who signed: the peer itself, or for `evicted` possibly another. */
   readonly issuer: PeerId
 }
@@ -59,6 +61,8 @@ export interface MemberVerifier {
 /** Statuses by their number on the wire; where everything else is equal, the higher number wins. */
 const STATUSES: readonly MemberStatus[] = ['joining', 'up', 'leaving', 'left', 'evicted']
 const ADDRESSES = 9
+/** Highest number of an ending. All later ones have it too: then their order is that of the peer ids. */
+const endingMax = 2 ** 40
 const TEXT_BYTES_MAX = 64 * 1024
 const PEER_ID = /^[1-9A-HJ-NP-Za-km-z]+$/
 const ADDRESS = /^\/[\x21-\x7e]+$/
@@ -104,28 +108,44 @@ export function runOf({ incarnation, sequence }: Pick<UnsignedMember, 'incarnati
   return `${incarnation}.${Math.floor(sequence / sequencesPerRun)}`
 }
 
+/** True for what was said in the first run of a storage, by a peer that had not been declared gone. */
+export function isFirstRun({ incarnation, sequence }: Pick<UnsignedMember, 'incarnation' | 'sequence'>): boolean {
+  return incarnation <= 1 && sequence < sequencesPerRun
+}
+
 /**
  * True for a client that passes by: it stores nothing, is not meant to stay, and this is the first run of its storage. So nothing else was ever said
  * of this peer, and nothing depends on it: nobody keeps it in a view, and no record of it has to be forgotten.
  */
 export function isPassing(member: UnsignedMember): boolean {
-  const { weight, durable, status, incarnation, sequence } = member
-  return weight === 0 && !durable && status !== 'evicted' && incarnation <= 1 && sequence < sequencesPerRun
+  const { weight, durable, status } = member
+  return weight === 0 && !durable && status !== 'evicted' && isFirstRun(member)
+}
+
+/** True for a status that nobody waits for: the peer left, or was declared gone. */
+export function isGone(status: MemberStatus): boolean {
+  return status === 'left' || status === 'evicted'
+}
+
+/** The number of an ending that follows the one with this number. */
+export function nextEnding(last: number): number {
+  return Math.min(last + 1, endingMax)
 }
 
 /** What to sign in order to evict the peer of `member`: ends the incarnation that the record speaks of. */
-export function evictionOf(member: MemberRecord): Omit<UnsignedMember, 'issuer'> {
-  const { peerId, incarnation, replica } = member
+export function evictionOf(member: MemberRecord, ending: number): Omit<UnsignedMember, 'issuer'> {
+  const { peerId, incarnation, durable, replica } = member
   return {
     peerId,
     incarnation,
     sequence: evictedSequence,
     status: 'evicted',
     weight: 0,
-    durable: false,
+    durable,
     zone: undefined,
     replica,
-    addresses: []
+    addresses: [],
+    ending
   }
 }
 
@@ -161,7 +181,7 @@ export function compareMembers(a: MemberRecord, b: MemberRecord): number {
 /** Writes the fields of a record into the current message. */
 export function writeMember(out: Writer, record: MemberRecord): void {
   writeUnsigned(out, record)
-  out.bytes(11, record.signature)
+  out.bytes(12, record.signature)
 }
 
 /**
@@ -170,7 +190,18 @@ export function writeMember(out: Writer, record: MemberRecord): void {
  * @throws `ERR_WIRE_*` when it is not the canonical form of a record, `ERR_MEMBER_RECORD_INVALID` when it has too many addresses
  */
 export function readMember(reader: Reader): MemberRecord {
-  const read = { peerId: '', incarnation: 0, sequence: 0, status: 0, weight: 0, durable: false, zone: '', replica: '', issuer: '' }
+  const read = {
+    peerId: '',
+    incarnation: 0,
+    sequence: 0,
+    status: 0,
+    weight: 0,
+    durable: false,
+    zone: '',
+    replica: '',
+    issuer: '',
+    ending: 0
+  }
   const addresses: string[] = []
   let signature: Uint8Array = new Uint8Array()
   for (let field = reader.field([ADDRESSES]); field !== 0; field = reader.field([ADDRESSES])) {
@@ -184,7 +215,8 @@ export function readMember(reader: Reader): MemberRecord {
     else if (field === 8) read.replica = reader.hex(identifierBytes.replica)
     else if (field === ADDRESSES) appendAddress(addresses, reader)
     else if (field === 10) read.issuer = readText(reader)
-    else if (field === 11) signature = readSignature(reader)
+    else if (field === 11) read.ending = reader.uint()
+    else if (field === 12) signature = readSignature(reader)
     else reader.unknown(field)
   }
   const status = STATUSES[read.status - 1]
@@ -200,6 +232,7 @@ export function readMember(reader: Reader): MemberRecord {
     zone: read.zone === '' ? undefined : read.zone,
     replica: read.replica as ReplicaId,
     addresses,
+    ending: read.ending,
     issuer: (read.issuer === '' ? read.peerId : read.issuer) as PeerId,
     signature
   }
@@ -224,6 +257,7 @@ function writeUnsigned(out: Writer, member: UnsignedMember): void {
   out.hex(8, member.replica)
   for (const address of member.addresses) out.string(ADDRESSES, address, true)
   out.string(10, member.issuer === member.peerId ? '' : member.issuer)
+  out.uint(11, member.ending)
 }
 
 /** Bytes of one record. */
@@ -254,8 +288,10 @@ function checkFields(member: UnsignedMember): void {
 function checkAuthority(member: UnsignedMember): void {
   const isEviction = member.status === 'evicted'
   if (!isEviction && member.issuer !== member.peerId) throw invalid('it speaks for another peer')
+  const isEnding = isCount(member.ending) && member.ending >= 1 && member.ending <= endingMax
+  if (isGone(member.status) ? !isEnding : member.ending !== 0) throw invalid('an ending, and nothing else, is counted')
   if (isEviction !== (member.sequence === evictedSequence)) throw invalid('an eviction, and nothing else, has the highest sequence')
-  const isBare = member.weight === 0 && !member.durable && member.zone === undefined && member.addresses.length === 0
+  const isBare = member.weight === 0 && member.zone === undefined && member.addresses.length === 0
   if (isEviction && !isBare) throw invalid('an eviction says more than that the peer is gone')
 }
 

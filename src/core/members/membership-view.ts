@@ -5,13 +5,17 @@
  * semilattice: peers that have merged the same records, in any order and any number of times, hold the same view and name it by the same
  * digest. Views never change in place; a merge gives the next view.
  *
+ * Of those that have gone a view remembers as many as {@link goneMembersMax}, those that went last: endings are counted, and each is numbered one
+ * higher than all that its issuer knew of. Whoever holds others learns of these with the next comparison, and forgets the same ones. A peer that is forgotten
+ * and still told of by somebody who was cut off for so long counts as a member again, until it is missed again.
+ *
  * A view does not say who can be reached: that is local and belongs to the failure detector.
  */
 import { StoreError } from '../errors.ts'
 import type { PeerId, ReplicaId } from '../identifiers.ts'
-import { membersMax } from '../limits.ts'
+import { goneMembersMax, membersMax } from '../limits.ts'
 import type { MemberRecord, MemberStatus } from './member-record.ts'
-import { compareMembers, isPassing } from './member-record.ts'
+import { compareMembers, isGone, isPassing } from './member-record.ts'
 import type { RingMember } from '../ring/ring-options.ts'
 import { ViewSums } from './view-branches.ts'
 
@@ -75,6 +79,24 @@ export class MembershipView {
     return this.#present
   }
 
+  /** Number of members that have gone. */
+  get goneCount(): number {
+    return this.#sorted.length - this.present.length
+  }
+
+  /** The ending that is forgotten first; `undefined` while nobody has gone. */
+  get firstEnding(): MemberRecord | undefined {
+    let first: MemberRecord | undefined
+    for (const record of this.#sorted)
+      if (isGone(record.status) && (first === undefined || isForgottenBefore(record, first))) first = record
+    return first
+  }
+
+  /** Highest number of an ending that is known, 0 for none. */
+  get lastEnding(): number {
+    return this.#sorted.reduce((last, { ending }) => Math.max(last, ending), 0)
+  }
+
   /** See {@link ringMembers}. */
   get ringMembers(): readonly RingMember[] {
     this.#ringMembers ??= this.#sorted.filter(isInRing).map(ringMemberOf)
@@ -99,6 +121,15 @@ export class MembershipView {
     const record = this.get(peer)
     if (record === undefined) return this
     return new MembershipView(this.#sorted.toSpliced(place, 1), this.#sums.changed([], lasting([record])))
+  }
+
+  /** The view without a member that has gone. */
+  forgetting(gone: MemberRecord): MembershipView {
+    const sorted = this.#sorted.toSpliced(placeOf(this.#sorted, gone.peerId), 1)
+    const view = new MembershipView(sorted, this.#sums.changed([], [gone]))
+    view.#ringMembers = this.#ringMembers
+    view.#present = this.#present
+    return view
   }
 
   #ringMembersWith(before: MemberRecord | undefined, after: MemberRecord): readonly RingMember[] | undefined {
@@ -126,27 +157,40 @@ export function viewOf(records: readonly MemberRecord[]): MembershipView {
   return new MembershipView([...newest.values()].sort((a, b) => (a.peerId < b.peerId ? -1 : 1)))
 }
 
+/** What a view is after hearing a record. */
+export interface MergedView {
+  readonly view: MembershipView
+  /** False when nothing was news, and the view is the same. */
+  readonly changed: boolean
+  /** Whom the view had to forget for it. */
+  readonly forgotten: PeerId | undefined
+}
+
 /**
- * The view after hearing `record`, which must have passed `checkMember`. `changed` is false, and the view the same, when nothing
- * in it is news.
+ * The view after hearing `record`, which must have passed `checkMember`.
  *
- * @throws `ERR_MEMBERS_FULL` when a newcomer would exceed the limit
+ * @throws `ERR_MEMBERS_FULL` when a newcomer would exceed the limit, and nobody has gone
  */
-export function mergeMember(view: MembershipView, record: MemberRecord): { readonly view: MembershipView; readonly changed: boolean } {
+export function mergeMember(view: MembershipView, record: MemberRecord): MergedView {
   if (!hasRoomFor(view, record)) throw full()
   const known = view.get(record.peerId)
-  if (known !== undefined && compareMembers(record, known) <= 0) return { view, changed: false }
-  return { view: view.with(record), changed: true }
+  if (known !== undefined && compareMembers(record, known) <= 0) return { view, changed: false, forgotten: undefined }
+  const after = view.with(record)
+  const first = after.size > membersMax || after.goneCount > goneMembersMax ? after.firstEnding : undefined
+  if (first === undefined) return { view: after, changed: true, forgotten: undefined }
+  if (first === record && known === undefined) return { view, changed: false, forgotten: undefined }
+  return { view: after.forgetting(first), changed: true, forgotten: first.peerId }
 }
 
-/** True unless `record` is of a newcomer and the view is full: those that have gone count, too. */
+/** True unless `record` is of a newcomer, and the view is full of members that have not gone. */
 export function hasRoomFor(view: MembershipView, record: MemberRecord): boolean {
-  return view.size < membersMax || view.get(record.peerId) !== undefined
+  return view.size < membersMax || view.goneCount > 0 || view.get(record.peerId) !== undefined
 }
 
-/** True for a status that nobody waits for: the peer left, or was declared gone. */
-export function isGone(status: MemberStatus): boolean {
-  return status === 'left' || status === 'evicted'
+/** The same order for everybody. What a peer that is meant to stay has said before comes back with somebody, and only an operator can end it again. */
+function isForgottenBefore(a: MemberRecord, b: MemberRecord): boolean {
+  if (a.durable !== b.durable) return b.durable
+  return a.ending === b.ending ? a.peerId < b.peerId : a.ending < b.ending
 }
 
 const IN_RING: ReadonlySet<MemberStatus> = new Set(['joining', 'up'])

@@ -5,8 +5,10 @@
  */
 import { assert } from '../../core/errors.ts'
 import type { PeerId } from '../../core/identifiers.ts'
+import { encodeMember, type MemberRecord } from '../../core/members/member-record.ts'
 import type { BatchOperation, Effect, StorageClient, StorageFailure } from '../effect.ts'
 import type { Instant } from '../instant.ts'
+import { memberKey } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
 
 /** Pause after the storage failed. */
@@ -81,4 +83,14 @@ export class MemberKeeper implements StorageClient {
     effects.push(...(write?.told ?? []))
     return write?.members ?? []
   }
+}
+
+/** The row of a member's newest record. */
+export function memberRow(record: MemberRecord): BatchOperation {
+  return { type: 'put', key: memberKey(record.peerId), value: encodeMember(record) }
+}
+
+/** What is kept of a member that is forgotten. */
+export function noRow(peer: PeerId): MemberRows {
+  return { peer, batch: [{ type: 'delete', key: memberKey(peer) }] }
 }

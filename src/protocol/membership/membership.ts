@@ -8,13 +8,16 @@
 import { equalBytes, toHex } from '../../core/bytes.ts'
 import { isStoreError } from '../../core/errors.ts'
 import type { PeerId, ReplicaId } from '../../core/identifiers.ts'
-import { gossipPerSecondMax } from '../../core/limits.ts'
+import { goneMembersMax, gossipPerSecondMax } from '../../core/limits.ts'
 import {
   checkMember,
   decodeMember,
   encodeMember,
   evictionOf,
+  isFirstRun,
+  isGone,
   isPassing,
+  nextEnding,
   publishableAddresses,
   signMember,
   type MemberRecord,
@@ -22,16 +25,16 @@ import {
   type MemberStatus,
   type MemberVerifier
 } from '../../core/members/member-record.ts'
-import { hasRoomFor, isGone, mergeMember, type MembershipView } from '../../core/members/membership-view.ts'
+import { hasRoomFor, mergeMember, type MembershipView } from '../../core/members/membership-view.ts'
 import type { Prng } from '../../core/prng.ts'
 import { sendRequest, type BatchOperation, type Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
-import { MemberKeeper } from './member-keeper.ts'
+import { memberRow, MemberKeeper, noRow } from './member-keeper.ts'
 import type { Message, ViewSummary } from '../wire/message.ts'
 import { takeMintingId } from '../replica/minting-id.ts'
 import { memberKey, metaKey } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
-import { answerRequest, answerSummary, compareVersions, compareViews, summarize } from './view-exchange.ts'
+import { answerRequest, answerSummary, compareVersions, compareViews, isNews, summarize } from './view-exchange.ts'
 import { encodeUtf8 } from '../../core/codec.ts'
 
 /** How often views are compared with a random peer, and the own record is gossiped again: the latter at most once in ten seconds by all members together. */
@@ -135,7 +138,7 @@ export class Membership {
   /** The stored form of the member record at this storage key, if it is known. */
   rowAt(storageKey: Uint8Array): BatchOperation | undefined {
     const record = this.#view.all().find(({ peerId }) => equalBytes(memberKey(peerId), storageKey))
-    return record === undefined ? undefined : row(record)
+    return record === undefined ? undefined : memberRow(record)
   }
 
   /** The row of this storage incarnation's replica id. */
@@ -159,7 +162,11 @@ export class Membership {
 
   /** A connection was admitted: its hello carried `record`; then views are compared at once. */
   connected(now: Instant, peer: PeerId, record: MemberRecord | undefined, effects: Effect[]): void {
-    if (record !== undefined) this.#merge(now, [record], effects)
+    if (record !== undefined) {
+      const isForgotten = this.#mayBeForgotten(record)
+      this.#merge(now, [record], effects)
+      if (isForgotten) this.evict(now, peer, effects, [])
+    }
     compareViews(this.#shared, peer, effects)
   }
 
@@ -226,8 +233,7 @@ export class Membership {
       if (isMeantToStay || isGone(record.status)) continue
       const sinceMs = before.get(peer) ?? now.ms
       this.#absentSinceMs.set(peer, sinceMs)
-      if (connected.size > 0 && now.ms - sinceMs >= this.#parts.evictAfterMs)
-        evicted.push(signMember(evictionOf(record), this.#parts.cluster, this.#parts.signer))
+      if (connected.size > 0 && now.ms - sinceMs >= this.#parts.evictAfterMs) evicted.push(this.#evictionOf(record))
     }
     this.#merge(now, evicted, effects)
     for (const record of evicted) effects.push({ kind: 'broadcast', bytes: encodeMember(record) })
@@ -240,8 +246,21 @@ export class Membership {
       effects.push(...told)
       return
     }
-    const eviction = signMember(evictionOf(record), this.#parts.cluster, this.#parts.signer)
+    const eviction = this.#evictionOf(record)
     this.#merge(now, [eviction], effects, [...this.#telling(eviction), ...told])
+  }
+
+  #evictionOf(record: MemberRecord): MemberRecord {
+    return signMember(evictionOf(record, nextEnding(this.#view.lastEnding)), this.#parts.cluster, this.#parts.signer)
+  }
+
+  /**
+   * True for a member of which this peer ought to know, and does not: it is up, not for the first time, and endings were forgotten. So it may have been
+   * evicted, and miss what its partitions' owners took since.
+   */
+  #mayBeForgotten(record: MemberRecord): boolean {
+    const isUp = this.#own.status === 'up' && record.status === 'up' && !isPassing(record)
+    return isUp && !isFirstRun(record) && this.#view.goneCount >= goneMembersMax && this.#view.get(record.peerId) === undefined
   }
 
   /** To all that can be told at once, and to the others by whom those tell. */
@@ -291,6 +310,7 @@ export class Membership {
   /** Merges checked records, but no newcomer into a full view; `told` are effects that follow once they are kept, or the disk refused. */
   #merge(now: Instant, records: readonly MemberRecord[], effects: Effect[], told: readonly Effect[] = []): void {
     const changed: MemberRecord[] = []
+    const forgotten: PeerId[] = []
     for (const record of records.filter(each => !isPassing(each))) {
       if (!hasRoomFor(this.#view, record)) {
         effects.push({ kind: 'report', event: { type: 'counted', name: 'refused.ERR_MEMBERS_FULL' } })
@@ -300,11 +320,12 @@ export class Membership {
       if (!merged.changed) continue
       this.#view = merged.view
       changed.push(record)
+      if (merged.forgotten !== undefined) forgotten.push(merged.forgotten)
     }
     if (changed.length === 0) return
     const about = changed.find(record => record.peerId === this.#parts.signer.peerId)
-    const rows = changed.map(record => ({ peer: record.peerId, batch: [row(record)] }))
-    this.#keeper.keep(rows, told, effects)
+    const rows = changed.map(record => ({ peer: record.peerId, batch: [memberRow(record)] }))
+    this.#keeper.keep([...rows, ...forgotten.map(noRow)], told, effects)
     if (about !== undefined) this.#refute(now, about, effects)
     this.#parts.changed(
       now,
@@ -337,14 +358,25 @@ export class Membership {
     const { signer, cluster } = this.#parts
     const { incarnation, status, weight, durable, zone, replica } = this.#own
     const record = signMember(
-      { peerId: signer.peerId, incarnation, sequence: this.#sequence, status, weight, durable, zone, replica, addresses: this.#addresses },
+      {
+        peerId: signer.peerId,
+        incarnation,
+        sequence: this.#sequence,
+        status,
+        weight,
+        durable,
+        zone,
+        replica,
+        addresses: this.#addresses,
+        ending: isGone(status) ? nextEnding(this.#view.lastEnding) : 0
+      },
       cluster,
       signer
     )
     this.#sequence += 1
     this.#view = this.#view.with(record)
     const told = [...this.#telling(record), ...after]
-    const batch = [this.identityRow(), row(record), takeMintingId]
+    const batch = [this.identityRow(), memberRow(record), takeMintingId]
     this.#keeper.keep([{ peer: signer.peerId, batch }], told, effects)
     this.#parts.changed(now, [signer.peerId], effects)
   }
@@ -360,14 +392,4 @@ export class Membership {
   #jittered(ms: number): number {
     return Math.floor(ms * 0.75) + this.#parts.random.below(Math.floor(ms / 2))
   }
-}
-
-/** False for what is known, or older: that is not worth the check of a signature. */
-function isNews(record: MemberRecord, known: MemberRecord | undefined): boolean {
-  const compared = compareVersions(record, known)
-  return compared > 0 || (compared === 0 && !(known?.issuer === record.issuer && equalBytes(known.signature, record.signature)))
-}
-
-function row(record: MemberRecord): BatchOperation {
-  return { type: 'put', key: memberKey(record.peerId), value: encodeMember(record) }
 }

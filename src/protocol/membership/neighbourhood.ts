@@ -3,7 +3,8 @@
  */
 import type { PeerId } from '../../core/identifiers.ts'
 import { membersMax } from '../../core/limits.ts'
-import { isGone, ringMembers, type MembershipView } from '../../core/members/membership-view.ts'
+import { isGone } from '../../core/members/member-record.ts'
+import { ringMembers, type MembershipView } from '../../core/members/membership-view.ts'
 import { createRing, type Ring, type RingMember, type RingOptions } from '../../core/ring/ring.ts'
 import type { Effect } from '../effect.ts'
 import type { FailureDetector } from './failure-detector.ts'

@@ -4,6 +4,7 @@
  * First only the digests of whole views are compared. Where they differ, small views are compared member by member; large ones first by the
  * digests of their branches (`view-branches.ts`), so that a difference of a few members among a thousand costs a kilobyte and not fifty.
  */
+import { equalBytes } from '../../core/bytes.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import type { MemberRecord } from '../../core/members/member-record.ts'
 import type { MembershipView } from '../../core/members/membership-view.ts'
@@ -90,4 +91,10 @@ function coverOf(count: number, bits: Uint8Array): Uint8Array {
 
 function versionOf({ peerId, incarnation, sequence }: MemberRecord): ViewSummary['entries'][number] {
   return { peerId, incarnation, sequence }
+}
+
+/** False for what is known, or older: that is not worth the check of a signature. */
+export function isNews(record: MemberRecord, known: MemberRecord | undefined): boolean {
+  const compared = compareVersions(record, known)
+  return compared > 0 || (compared === 0 && !(known?.issuer === record.issuer && equalBytes(known.signature, record.signature)))
 }

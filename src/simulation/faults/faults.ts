@@ -2,7 +2,7 @@
  * Lets the faults of a schedule happen to a cluster, one after the other. Every fault ends by itself, and all of them at {@link Faults.stop}.
  */
 import type { PeerId } from '../../core/identifiers.ts'
-import { isGone } from '../../core/members/membership-view.ts'
+import { isGone } from '../../core/members/member-record.ts'
 import type { Prng } from '../../core/prng.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { bitFlip, diskErrorLasting, diskErrorOnce, diskFull, diskLoss, diskRollback, mendDisk, slowDisk, tornWrite } from './disk-faults.ts'

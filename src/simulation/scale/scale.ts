@@ -142,7 +142,8 @@ export class ScaleRun {
       durable: true,
       zone: undefined,
       replica,
-      addresses: []
+      addresses: [],
+      ending: 0
     } as const
     return signMember(said, this.cluster.configuration.cluster, simulatedSigner(peerId))
   }
