@@ -62,6 +62,10 @@ export const requestsInFlightPerPeerMax: number = requestsInFlightMax
 export const listeningGetsMax = 8192
 /** Operations that may wait for one key in a replica; past it they are answered `overloaded`. */
 export const keyQueueMax = 1024
+/** Reads at an owner that asks others for copies that it lacks; past it an owner answers with what it has, and says that it lacks some. */
+export const wholeReadsMax = 4096
+/** Peers whose copies of one partition an owner notes that it lacks; past it the one noted first is forgotten. (*wire*) */
+export const predecessorsMax = 64
 /** Finished requests that a coordinator remembers so that a retry is answered, not repeated; the oldest is forgotten first. */
 export const rememberedRequestsMax = 8192
 /** Age of the replica id that a run of a peer left for the next one; an older one is not taken up, and the next run numbers its writes anew. */

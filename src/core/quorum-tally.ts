@@ -31,6 +31,12 @@ export function ask(tally: QuorumTally, peer: PeerId): QuorumTally {
   return { needed, pending: [...pending, peer], acknowledged, failed: without(failed, peer) }
 }
 
+/** Asks `peer` once more: what it said does not count any longer. */
+export function askAgain(tally: QuorumTally, peer: PeerId): QuorumTally {
+  const { needed, pending, acknowledged, failed } = tally
+  return { needed, pending: [...without(pending, peer), peer], acknowledged: without(acknowledged, peer), failed: without(failed, peer) }
+}
+
 /** Notes that `peer` said yes, even if it was given up before. */
 export function acknowledge(tally: QuorumTally, peer: PeerId): QuorumTally {
   if (tally.acknowledged.includes(peer)) return tally

@@ -38,7 +38,8 @@ export function dispatch(receivers: Receivers, now: Instant, from: PeerId, messa
     case 'replicated':
       return receivers.coordinator.replicated(now, from, message, effects)
     case 'fetched':
-      return receivers.gets.fetched(now, from, message, effects)
+      receivers.gets.fetched(now, from, message, effects)
+      return receivers.server.wholeReads.fetched(now, from, message, effects)
     case 'put-result':
       return receivers.puts.putResult(now, from, message, effects)
     case 'handed-off':
@@ -84,14 +85,16 @@ export function dispatch(receivers: Receivers, now: Instant, from: PeerId, messa
 /** Tells the part that waits for an answer to a message that it could not be sent. */
 export function dispatchUnsent(receivers: Receivers, now: Instant, to: PeerId, message: Message, effects: Effect[]): void {
   if (message.type === 'replicate') receivers.coordinator.unsent(now, to, message, effects)
-  else if (message.type === 'fetch') receivers.gets.unsent(now, to, message, effects)
-  else if (message.type === 'forward-put') receivers.puts.unsent(now, message, effects)
+  else if (message.type === 'fetch') {
+    receivers.gets.unsent(now, to, message, effects)
+    receivers.server.wholeReads.unsent(now, message.id, effects)
+  } else if (message.type === 'forward-put') receivers.puts.unsent(now, message, effects)
   else if (message.type === 'handoff') receivers.hints.unsent(now, message)
 }
 
 /** Tells those who wait for a peer, or send to it, that it can be reached again, or not any more. */
 export function dispatchReachability(
-  { coordinator, puts, gets, hints, transfer }: Receivers,
+  { coordinator, puts, gets, hints, server, transfer }: Receivers,
   now: Instant,
   peer: PeerId,
   reachable: boolean,
@@ -107,6 +110,7 @@ export function dispatchReachability(
     hints.unreachable(now, peer, effects)
     coordinator.unreachable(now, peer, effects)
     puts.unreachable(now, peer, effects)
+    server.wholeReads.unreachable(now, peer, effects)
     gets.unreachable(now, peer, effects)
   }
 }

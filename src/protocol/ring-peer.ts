@@ -83,12 +83,12 @@ export class RingPeer implements Machine, StorageClient, Routing {
     for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
     this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints })
     this.#puts = new PutRequests({ ...parts, coordinator: this.#putCoordinator })
-    this.#gets = new GetCoordinator(parts)
+    this.#gets = new GetCoordinator({ ...parts, compareViews: (peer, effects) => this.#membership.compareViews(peer, effects) })
     const moved = { ...parts, hints: this.#hints, index: this.#index }
     this.#moving = new Moving(
       {
         ...moved,
-        reachableMembers: () => this.#neighbourhood.concerned().filter(peer => this.isReachable(peer)),
+        neighbourhood: this.#neighbourhood,
         complete: (now, effects) => this.#agreedByAll(now, effects),
         mayLetGo: member => this.view.get(member)?.status !== 'leaving' || this.#membership.isKept(member),
         refill: new Refill(moved),
@@ -99,7 +99,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       },
       options.settledRing
     )
-    const { transfer, completion, taking } = this.#moving
+    const { transfer, completion, predecessors, taking } = this.#moving
     this.#antiEntropy = new AntiEntropy({
       ...parts,
       index: this.#index,
@@ -146,7 +146,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       antiEntropy: this.#antiEntropy,
       reaper: this.#reaper,
       rejoin,
-      server: new ReplicaServer({ ...moved, taking, coordinator: this.#putCoordinator })
+      server: new ReplicaServer({ ...moved, taking, predecessors, coordinator: this.#putCoordinator })
     }
     this.#scrub = new Scrub(this.#tokens)
     this.#damaged = new DamagedRows({
@@ -355,7 +355,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
 
   #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
     this.#machines ??= [
-      this.#gets,
+      ...[this.#gets, this.#receivers.server.wholeReads],
       this.#putCoordinator,
       this.#puts,
       this.#detector,

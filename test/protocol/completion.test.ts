@@ -36,6 +36,7 @@ test('a peer that asked and went away is forgotten: it is told when it has come 
     hints,
     detector: new FailureDetector(tokens, () => undefined),
     refill: new Refill({ routing, tokens, hints }),
+    gave: () => undefined,
     owes: () => state.isOwed,
     reachableMembers: () => [asker],
     mayLetGo: () => true,

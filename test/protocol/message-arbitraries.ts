@@ -112,8 +112,8 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   }),
   replicate: fc.record({ type: fc.constant('replicate'), id, key, record, hintFor: peers }),
   replicated: fc.record({ type: fc.constant('replicated'), id, status }),
-  fetch: fc.record({ type: fc.constant('fetch'), id, key }),
-  fetched: fc.record({ type: fc.constant('fetched'), id, status, record: fc.option(record, { nil: undefined }) }),
+  fetch: fc.record({ type: fc.constant('fetch'), id, key, whole: fc.boolean() }),
+  fetched: fc.record({ type: fc.constant('fetched'), id, status, record: fc.option(record, { nil: undefined }), lacking: peers }),
   repair: fc.record({ type: fc.constant('repair'), key, record }),
   handoff: fc.record({ type: fc.constant('handoff'), id, entries: fc.array(entry, { minLength: 1, maxLength: 4 }) }),
   'handed-off': fc.record({

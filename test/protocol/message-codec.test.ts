@@ -186,7 +186,7 @@ describe('bad input from the wire', () => {
 
   test('B056: __proto__ is a key, a peer and a value like any other, and changes no prototype', () => {
     const key = encodeUtf8('__proto__')
-    expect(readMessage(bytesOf({ type: 'fetch', id: 1, key }))).toEqual({ type: 'fetch', id: 1, key })
+    expect(readMessage(bytesOf({ type: 'fetch', id: 1, key, whole: false }))).toEqual({ type: 'fetch', id: 1, key, whole: false })
     const peers = wrapped(14, out => [out.string(1, '__proto__'), out.string(1, 'constructor')])
     expect(readMessage(peers)).toEqual({ type: 'view-request', peers: ['__proto__', 'constructor'] })
     expect(Object.getPrototypeOf({})).toBe(Object.prototype)

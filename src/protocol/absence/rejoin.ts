@@ -191,7 +191,7 @@ const SERVED: ReadonlySet<Message['type']> = new Set<Message['type']>([
 function refusal(message: Message): Message | undefined {
   switch (message.type) {
     case 'fetch':
-      return { type: 'fetched', id: message.id, status: 'overloaded', record: undefined }
+      return { type: 'fetched', id: message.id, status: 'overloaded', record: undefined, lacking: [] }
     case 'replicate':
       return { type: 'replicated', id: message.id, status: 'overloaded' }
     case 'handoff':

@@ -170,6 +170,11 @@ export class Membership {
     compareViews(this.#shared, peer, effects)
   }
 
+  /** That peer seems to see another ring. */
+  compareViews(peer: PeerId, effects: Effect[]): void {
+    compareViews(this.#shared, peer, effects)
+  }
+
   /** A gossip message: accepted ones are passed on by the network. */
   gossip(now: Instant, bytes: Uint8Array, effects: Effect[]): 'accept' | 'ignore' | 'reject' {
     const second = Math.floor(now.ms / 1000)

@@ -28,6 +28,8 @@ export interface CompletionParts {
   readonly hints: HintedHandoff
   readonly detector: FailureDetector
   readonly refill: Refill
+  /** A peer has given this one everything that it is to own in a ring. */
+  gave(from: PeerId, ring: string): void
   /** True while this peer may hold what another owns and has not confirmed. */
   owes(peer: PeerId): boolean
   /** Members that store something and can be reached, without this peer. */
@@ -78,6 +80,7 @@ export class Completion {
       this.answerAskers(effects)
     } else {
       this.#givers.set(from, message.ring)
+      this.#parts.gave(from, message.ring)
       this.#judge(now, effects)
     }
   }

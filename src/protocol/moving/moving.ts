@@ -1,20 +1,24 @@
 /**
  * All that a change of the ring sets in motion, composed: what is given (`transfer.ts`), what is taken (`taking.ts`), who has to know that it is complete
- * (`completion.ts`), and how far that has come (`move-progress.ts`).
+ * (`completion.ts`), what is not here yet (`predecessors.ts`), and how far that has come (`move-progress.ts`).
  */
 import { Completion, type CompletionParts } from './completion.ts'
 import type { Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import { MoveTally } from './move-tally.ts'
+import { Predecessors, type PredecessorsParts } from './predecessors.ts'
 import { Taking } from './taking.ts'
 import { Transfer, type TransferParts } from './transfer.ts'
 
-export type MovingParts = Omit<TransferParts, 'progressed' | 'tally'> & Omit<CompletionParts, 'owes'>
+export type MovingParts = Omit<TransferParts, 'progressed' | 'tally'> &
+  Omit<CompletionParts, 'owes' | 'gave' | 'reachableMembers'> &
+  PredecessorsParts
 
 export class Moving {
   readonly transfer: Transfer
   readonly taking: Taking
   readonly completion: Completion
+  readonly predecessors: Predecessors
   readonly tally: MoveTally
 
   /** `settledRing` is what the last run left of the ring that it had worked through. */
@@ -22,22 +26,39 @@ export class Moving {
     const waitingBytes = (): number => parts.hints.waiting().reduce((sum, { bytes }) => sum + bytes, 0)
     this.tally = new MoveTally(waitingBytes)
     const counted = { ...parts, tally: this.tally }
-    this.completion = new Completion({ ...parts, owes: peer => this.transfer.owes(peer) })
-    this.transfer = new Transfer({ ...counted, progressed: (_now, effects) => this.completion.answerAskers(effects) }, settledRing)
+    this.predecessors = new Predecessors(parts)
+    this.completion = new Completion({
+      ...parts,
+      owes: peer => this.transfer.owes(peer),
+      gave: (from, ring) => this.predecessors.gave(from, ring),
+      reachableMembers: () => parts.neighbourhood.concerned().filter(peer => parts.routing.isReachable(peer)),
+      complete: (now, effects) => {
+        if (parts.routing.isJoining(parts.routing.self)) this.predecessors.joined(now)
+        parts.complete(now, effects)
+      }
+    })
+    this.transfer = new Transfer({ ...counted, progressed: (_now, effects) => this.#progressed(effects) }, settledRing)
     this.taking = new Taking(counted)
   }
 
   ringChanged(now: Instant, effects: Effect[]): void {
     this.tally.ringChanged()
     this.taking.ringChanged()
+    this.predecessors.ringChanged(now, effects)
     this.transfer.ringChanged(now, effects)
   }
 
   deadline(): number {
-    return Math.min(this.transfer.deadline(), this.completion.deadline(), this.tally.deadline())
+    return Math.min(this.transfer.deadline(), this.completion.deadline(), this.predecessors.deadline(), this.tally.deadline())
   }
 
   wake(now: Instant, effects: Effect[]): void {
-    for (const machine of [this.transfer, this.completion, this.tally]) if (machine.deadline() <= now.ms) machine.wake(now, effects)
+    for (const machine of [this.transfer, this.completion, this.predecessors, this.tally])
+      if (machine.deadline() <= now.ms) machine.wake(now, effects)
+  }
+
+  #progressed(effects: Effect[]): void {
+    if (!this.transfer.running) this.predecessors.workedThrough()
+    this.completion.answerAskers(effects)
   }
 }

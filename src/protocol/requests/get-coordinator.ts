@@ -3,12 +3,14 @@
  * merged, keep listening, and repair the owners that turned out stale.
  *
  * A fallback that holds nothing does not count as "not found": it only counts once an owner, or someone who does hold the key, has
- * answered too.
+ * answered too. The same holds for an owner that has not got all copies yet after the ring changed; where nobody else answers, it is asked once
+ * more, and asks those who have them. An owner that does not take itself for one sees another ring: the views are compared, and it is
+ * asked again.
  */
 import { DeadlineQueue } from '../../core/deadline-queue.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import { listeningGetsMax } from '../../core/limits.ts'
-import { acknowledge, ask, fail, quorumTally, wasAsked, type QuorumTally } from '../../core/quorum-tally.ts'
+import { acknowledge, ask, askAgain, fail, quorumTally, wasAsked, type QuorumTally } from '../../core/quorum-tally.ts'
 import { emptyRecord, mergeRecords, type StoredRecord } from '../../core/versions/record.ts'
 import type { Effect } from '../effect.ts'
 import type { FailureDetector } from '../membership/failure-detector.ts'
@@ -26,18 +28,32 @@ export interface GetCall {
   readonly timeoutMs: number
 }
 
+/** What a peer says of its copy: it vouches for it as an owner, it lacks copies of others, or it does not own the key. */
+type Standing = 'whole' | 'lacking' | 'stranger'
+
+interface Reply {
+  readonly record: StoredRecord | undefined
+  readonly standing: Standing
+}
+
 interface PendingGet {
   readonly call: number
   readonly id: number
   readonly get: GetCall
   readonly partition: number
-  readonly owners: readonly PeerId[]
-  readonly r: number
+  owners: readonly PeerId[]
+  r: number
   readonly deadlineMs: number
   readonly waitUntilMs: number
-  readonly sentAtMs: Map<PeerId, number>
+  /** When each peer was asked last, and by which message; 0 once it has answered. */
+  readonly asked: Map<PeerId, { readonly atMs: number; readonly id: number }>
   lastSentMs: number
-  readonly replies: Map<PeerId, StoredRecord | undefined>
+  readonly replies: Map<PeerId, Reply>
+  /** Owners that were asked to ask others for what they lack. */
+  readonly askedWhole: Set<PeerId>
+  /** When owners that did not vouch for their copies are asked again, and the pause before the next time. */
+  tryAtMs: number
+  pauseMs: number
   tally: QuorumTally
   settled: boolean
 }
@@ -46,6 +62,8 @@ export interface GetCoordinatorParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly detector: FailureDetector
+  /** Finds out why a peer sees another ring. */
+  compareViews(peer: PeerId, effects: Effect[]): void
 }
 
 export class GetCoordinator {
@@ -82,17 +100,21 @@ export class GetCoordinator {
       r,
       deadlineMs: now.ms + get.timeoutMs,
       waitUntilMs,
-      sentAtMs: new Map(),
+      asked: new Map(),
       lastSentMs: Number.NaN,
       replies: new Map(),
+      askedWhole: new Set(),
+      tryAtMs: Number.POSITIVE_INFINITY,
+      pauseMs: waits.disagreementMs,
       tally: quorumTally(r),
       settled: false
     }
     this.#pending.set(pending.id, pending)
     this.#ids.set(call, pending.id)
     this.#due.add(pending.deadlineMs, pending.id)
+    const isScarce = owners.filter(owner => !routing.isJoining(owner)).length < r
     for (const peer of firstReachable(routing, partition, Math.max(owners.length, 1), !get.sloppy, NOBODY))
-      this.#ask(now, pending, peer, effects)
+      this.#ask(now, pending, peer, isScarce && owners.includes(peer) && routing.isJoining(peer), effects)
     this.#judge(now, pending, effects)
   }
 
@@ -104,12 +126,20 @@ export class GetCoordinator {
 
   fetched(now: Instant, from: PeerId, message: Fetched, effects: Effect[]): void {
     const pending = this.#pending.get(message.id)
-    if (pending === undefined || !wasAsked(pending.tally, from)) return
+    const asked = pending?.asked.get(from)
     // A repeated answer may be older than the one that counted.
-    if (pending.replies.has(from)) return
-    if (message.status !== 'ok') return this.#gaveUp(now, pending, from, effects)
-    pending.replies.set(from, message.record)
+    if (pending === undefined || asked?.id !== message.id || !wasAsked(pending.tally, from)) return
+    if (message.status !== 'ok' && message.status !== 'not-owner') return this.#gaveUp(now, pending, from, effects)
+    const { record, lacking } = message
+    pending.asked.set(from, { ...asked, id: 0 })
+    if (message.id !== pending.id) this.#pending.delete(message.id)
+    pending.replies.set(from, { record, standing: message.status === 'not-owner' ? 'stranger' : lacking.length > 0 ? 'lacking' : 'whole' })
     pending.tally = acknowledge(pending.tally, from)
+    if (message.status === 'not-owner' && pending.owners.includes(from)) {
+      // Once one of the two views is the newer one for both, it is asked again.
+      this.#parts.compareViews(from, effects)
+      this.#tryLater(now, pending)
+    }
     this.#judge(now, pending, effects)
   }
 
@@ -145,22 +175,49 @@ export class GetCoordinator {
 
   /** Gives up whoever was asked too long ago. */
   #review(now: Instant, pending: PendingGet, effects: Effect[]): void {
-    const silent = pending.tally.pending.filter(peer => (pending.sentAtMs.get(peer) ?? now.ms) + waits.patienceMs <= now.ms)
+    if (pending.tryAtMs <= now.ms) this.#tryAgain(now, pending, effects)
+    const silent = pending.tally.pending.filter(peer => (pending.asked.get(peer)?.atMs ?? now.ms) + waits.patienceMs <= now.ms)
     for (const peer of silent) if (pending.tally.pending.includes(peer)) this.#missed(now, pending, peer, effects)
     if (silent.length === 0) this.#judge(now, pending, effects)
   }
 
-  #ask(now: Instant, pending: PendingGet, peer: PeerId, effects: Effect[]): void {
-    const { id, get } = pending
-    pending.tally = ask(pending.tally, peer)
-    if (pending.lastSentMs !== now.ms) this.#due.add(now.ms + waits.patienceMs, id)
+  #ask(now: Instant, pending: PendingGet, peer: PeerId, whole: boolean, effects: Effect[]): void {
+    // A second question has a number of its own, so that a late answer to the first is not taken for one to it.
+    const isAgain = pending.asked.has(peer)
+    const id = isAgain ? this.#parts.tokens.next() : pending.id
+    if (isAgain) this.#pending.set(id, pending)
+    pending.tally = isAgain ? askAgain(pending.tally, peer) : ask(pending.tally, peer)
+    if (pending.lastSentMs !== now.ms) this.#due.add(now.ms + waits.patienceMs, pending.id)
     pending.lastSentMs = now.ms
-    pending.sentAtMs.set(peer, now.ms)
-    effects.push({ kind: 'send', to: peer, lane: 'request', message: { type: 'fetch', id, key: get.key } })
+    pending.asked.set(peer, { atMs: now.ms, id })
+    if (whole) pending.askedWhole.add(peer)
+    effects.push({ kind: 'send', to: peer, lane: 'request', message: { type: 'fetch', id, key: pending.get.key, whole } })
+  }
+
+  /** Owners that do not vouch for their copies may do so soon. */
+  #tryLater(now: Instant, pending: PendingGet): void {
+    const atMs = now.ms + pending.pauseMs
+    if (pending.settled || pending.tryAtMs !== Number.POSITIVE_INFINITY || atMs >= pending.waitUntilMs) return
+    pending.tryAtMs = atMs
+    pending.pauseMs *= 2
+    this.#due.add(atMs, pending.id)
+  }
+
+  #tryAgain(now: Instant, pending: PendingGet, effects: Effect[]): void {
+    const { routing } = this.#parts
+    pending.tryAtMs = Number.POSITIVE_INFINITY
+    if (pending.settled) return
+    pending.owners = routing.ring().owners(pending.partition)
+    pending.r = Math.min(pending.get.r, Math.max(pending.owners.length, 1))
+    for (const owner of pending.owners) {
+      const isOpen = pending.tally.pending.includes(owner) || pending.tally.failed.includes(owner)
+      const standing = pending.replies.get(owner)?.standing
+      if (!isOpen && standing !== 'whole' && routing.isReachable(owner)) this.#ask(now, pending, owner, standing === 'lacking', effects)
+    }
   }
 
   #missed(now: Instant, pending: PendingGet, peer: PeerId, effects: Effect[]): void {
-    this.#parts.detector.missed(now, peer, pending.sentAtMs.get(peer) ?? now.ms, effects)
+    this.#parts.detector.missed(now, peer, pending.asked.get(peer)?.atMs ?? now.ms, effects)
     if (pending.tally.pending.includes(peer)) this.#gaveUp(now, pending, peer, effects)
   }
 
@@ -175,16 +232,19 @@ export class GetCoordinator {
     const { tally, owners, partition, get } = pending
     const missing = Math.max(owners.length, 1) - tally.pending.length - tally.acknowledged.length
     const asked = new Set([...tally.pending, ...tally.acknowledged, ...tally.failed])
-    for (const peer of firstReachable(this.#parts.routing, partition, missing, !get.sloppy, asked)) this.#ask(now, pending, peer, effects)
+    for (const peer of firstReachable(this.#parts.routing, partition, missing, !get.sloppy, asked))
+      this.#ask(now, pending, peer, false, effects)
   }
 
   #judge(now: Instant, pending: PendingGet, effects: Effect[]): void {
     if (!pending.settled && this.#countedReplies(pending) >= pending.r) this.#settle(pending, 'ok', effects)
     if (pending.tally.pending.length > 0) return
     if (pending.settled) return this.#finish(pending, effects)
+    if (this.#askWhole(now, pending, effects) || this.#isDisputed(pending)) return
     if (this.#askEmptyHanded(now, pending, effects)) return
-    if (now.ms < pending.waitUntilMs) this.#due.add(pending.waitUntilMs, pending.id)
-    else this.#expire(pending, effects)
+    if (now.ms >= pending.waitUntilMs) return this.#expire(pending, effects)
+    this.#due.add(pending.waitUntilMs, pending.id)
+    this.#tryLater(now, pending)
   }
 
   /** Replies came, but empty fallbacks among them do not count: the next fallback may hold the key. */
@@ -193,8 +253,25 @@ export class GetCoordinator {
     const asked = new Set([...tally.acknowledged, ...tally.failed])
     const [next] = firstReachable(this.#parts.routing, partition, 1, !get.sloppy, asked)
     if (next === undefined) return false
-    this.#ask(now, pending, next, effects)
+    this.#ask(now, pending, next, false, effects)
     return true
+  }
+
+  /** True while an owner that does not take itself for one is to be asked again. */
+  #isDisputed({ tryAtMs, owners, replies }: PendingGet): boolean {
+    return tryAtMs !== Number.POSITIVE_INFINITY && owners.some(owner => replies.get(owner)?.standing === 'stranger')
+  }
+
+  /** Owners that lack copies of others are to get them. */
+  #askWhole(now: Instant, pending: PendingGet, effects: Effect[]): boolean {
+    const lacking = pending.owners.filter(owner => this.#mayComplete(pending, owner))
+    for (const owner of lacking) this.#ask(now, pending, owner, true, effects)
+    return lacking.length > 0
+  }
+
+  /** True for an owner that lacks copies of others and was not asked to get them. */
+  #mayComplete({ replies, askedWhole }: PendingGet, owner: PeerId): boolean {
+    return replies.get(owner)?.standing === 'lacking' && !askedWhole.has(owner) && this.#parts.routing.isReachable(owner)
   }
 
   #expire(pending: PendingGet, effects: Effect[]): void {
@@ -220,29 +297,31 @@ export class GetCoordinator {
     this.#forget(pending.id)
     const { key } = pending.get
     const merged = mergedReplies(pending)
-    for (const target of staleReplicas(merged, pending.replies, pending.owners)) {
+    const records = new Map([...pending.replies].map(([peer, { record }]) => [peer, record]))
+    for (const target of staleReplicas(merged, records, pending.owners)) {
       effects.push({ kind: 'send', to: target, lane: 'request', message: { type: 'repair', key, record: merged } })
       effects.push({ kind: 'report', event: { type: 'repair-sent', target, key } })
     }
   }
 
   /**
-   * Replies that count towards R: those of owners that are up and of holders. Empty fallbacks and joining owners count only once one of the
-   * former is there and no such owner may still answer. Where all owners are joining, they are all there is.
+   * Replies that count towards R: those of owners that lack nothing, and of fallbacks that hold the key. All others count only beside one of them, and
+   * not while an owner may still answer. Where nobody else is there, an owner that lacks something and holds the key counts as such a fallback.
    */
-  #countedReplies({ owners, replies, tally, r }: PendingGet): number {
+  #countedReplies(pending: PendingGet): number {
+    const { owners, replies, tally, r } = pending
     if (replies.size < r) return replies.size
-    const { routing } = this.#parts
-    const up = owners.filter(owner => !routing.isJoining(owner))
-    const complete = up.length > 0 ? up : owners
     let counted = 0
-    let empty = 0
-    for (const [peer, record] of replies) {
-      if (complete.includes(peer) || (record !== undefined && !owners.includes(peer))) counted += 1
-      else empty += 1
+    let holding = 0
+    for (const [peer, { record, standing }] of replies) {
+      const isOwner = owners.includes(peer)
+      if (isOwner ? standing === 'whole' : record !== undefined) counted += 1
+      else if (record !== undefined) holding += 1
     }
-    const ownerMayAnswer = tally.pending.some(peer => complete.includes(peer))
-    return counted > 0 && !ownerMayAnswer ? counted + empty : counted
+    if (counted >= r || counted + holding === 0) return counted
+    const mayAnswer = (owner: PeerId): boolean => tally.pending.includes(owner) || this.#mayComplete(pending, owner)
+    const mayImprove = this.#isDisputed(pending) || owners.some(mayAnswer)
+    return mayImprove ? counted : replies.size
   }
 
   #forget(id: number): void {
@@ -250,13 +329,14 @@ export class GetCoordinator {
     if (pending === undefined) return
     this.#ids.delete(pending.call)
     this.#listening.delete(pending)
-    this.#pending.delete(id)
+    for (const { id: asked } of pending.asked.values()) this.#pending.delete(asked)
+    this.#pending.delete(pending.id)
   }
 }
 
 function mergedReplies(pending: PendingGet): StoredRecord {
   let merged = emptyRecord
-  for (const record of pending.replies.values()) if (record !== undefined) merged = mergeRecords(merged, record)
+  for (const { record } of pending.replies.values()) if (record !== undefined) merged = mergeRecords(merged, record)
   return merged
 }
 

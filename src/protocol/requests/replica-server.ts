@@ -7,31 +7,38 @@ import type { AdmissionControl } from '../admission-control.ts'
 import type { Effect, StorageFailure } from '../effect.ts'
 import { hintStored, type HintedHandoff } from '../handoff/hinted-handoff.ts'
 import type { Instant } from '../instant.ts'
-import type { Fetch, ForwardPut, Handoff, Message, Repair, Replicate, ReplicaStatus } from '../wire/message.ts'
+import type { Fetch, Fetched, ForwardPut, Handoff, Message, Repair, Replicate, ReplicaStatus } from '../wire/message.ts'
 import type { PutCoordinator } from './put-coordinator.ts'
 import type { Replica, ReplicaFailure } from '../replica/replica.ts'
 import type { ReplicaOperations } from '../replica/replica-operation.ts'
-import { ownersOf, type Routing } from './routing.ts'
+import { ownersOf, partitionOfKey, type Routing } from './routing.ts'
 import type { Taking } from '../moving/taking.ts'
-import { valueBytes } from '../../core/versions/record.ts'
+import type { Predecessors } from '../moving/predecessors.ts'
+import type { Tokens } from '../tokens.ts'
+import { emptyRecord, mergeRecords, valueBytes, type StoredRecord } from '../../core/versions/record.ts'
+import { WholeReads } from './whole-reads.ts'
 
 export interface ReplicaServerParts {
   readonly routing: Routing
+  readonly tokens: Tokens
   readonly replica: Replica
   readonly operations: ReplicaOperations
   readonly hints: HintedHandoff
   readonly coordinator: PutCoordinator
   readonly taking: Taking
+  readonly predecessors: Predecessors
   readonly admission: AdmissionControl
 }
 
 export class ReplicaServer {
   readonly #parts: ReplicaServerParts
+  readonly wholeReads: WholeReads
   /** Forwards that were taken up, by sender and id. */
   readonly #forwards = new Set<string>()
 
   constructor(parts: ReplicaServerParts) {
     this.#parts = parts
+    this.wholeReads = new WholeReads(parts)
   }
 
   receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
@@ -42,21 +49,34 @@ export class ReplicaServer {
     else if (message.type === 'forward-put') this.#coordinate(now, from, message, effects)
   }
 
-  #fetch(now: Instant, from: PeerId, { id, key }: Fetch, effects: Effect[]): void {
-    this.#parts.replica.read(
-      now,
-      key,
-      {
-        from,
-        done: (at, row, out) => {
-          // One that is answered from memory waits for nothing, and says nothing.
-          if (at !== now) this.#parts.admission.served(at, at.ms - now.ms)
-          reply(out, from, { type: 'fetched', id, status: 'ok', record: row?.record })
-        },
-        fail: (_now, failure, out) => reply(out, from, { type: 'fetched', id, status: failure, record: undefined })
-      },
-      effects
-    )
+  #fetch(now: Instant, from: PeerId, { id, key, whole }: Fetch, effects: Effect[]): void {
+    const { routing, predecessors } = this.#parts
+    const lacking = predecessors.of(partitionOfKey(routing.ring(), key))
+    const answer = { type: 'fetched', id, status: this.#ownership(key), record: undefined, lacking } as const
+    if (!whole || lacking.length === 0) return this.#read(now, from, key, answer, effects)
+    const others = (at: Instant, record: StoredRecord, silent: readonly PeerId[], out: Effect[]): void =>
+      this.#read(at, from, key, { ...answer, record: record === emptyRecord ? undefined : record, lacking: silent }, out)
+    this.wholeReads.start(now, key, lacking, others, effects)
+  }
+
+  #ownership(key: Uint8Array): 'ok' | 'not-owner' {
+    const { routing } = this.#parts
+    return ownersOf(routing, key).includes(routing.self) ? 'ok' : 'not-owner'
+  }
+
+  /** Answers with the copy here, merged into the record of `answer`. Whoever became an owner meanwhile has not said what it lacks. */
+  #read(now: Instant, from: PeerId, key: Uint8Array, answer: Fetched, effects: Effect[]): void {
+    const { replica, admission } = this.#parts
+    const done = (at: Instant, own: StoredRecord | undefined, out: Effect[]): void => {
+      // One that is answered from memory waits for nothing, and says nothing.
+      if (at !== now) admission.served(at, at.ms - now.ms)
+      const status = answer.status === 'ok' ? this.#ownership(key) : answer.status
+      const record = own === undefined ? answer.record : mergeRecords(answer.record ?? emptyRecord, own)
+      reply(out, from, { ...answer, status, record })
+    }
+    const fail = (_now: Instant, failure: ReplicaFailure, out: Effect[]): void =>
+      reply(out, from, { ...answer, status: failure, record: undefined })
+    replica.read(now, key, { from, done: (at, row, out) => done(at, row?.record, out), fail }, effects)
   }
 
   #replicate(now: Instant, from: PeerId, message: Replicate, effects: Effect[]): void {

@@ -51,6 +51,10 @@ export function firstReachable(
 export const waits = {
   /** Silence after which a replica is given up and a fallback is asked. */
   patienceMs: 1000,
+  /** Silence after which an owner that lacks copies answers without those of a peer that has them. */
+  predecessorMs: 500,
+  /** First pause before an owner is asked again that does not know yet, or no more, that it is one; each further one is twice as long. */
+  disagreementMs: 40,
   /** Silence after which a forwarded put is tried at another coordinator. */
   forwardPatienceMs: 2500,
   /** Share of the caller's time that a coordinator leaves for its answer to travel back. */

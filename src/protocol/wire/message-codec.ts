@@ -23,7 +23,7 @@ import {
   writeHandedOff,
   writeTransferQuery
 } from './handoff-codec.ts'
-import type { ForwardPut, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
+import type { Fetched, ForwardPut, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
 import { readOffers, writeOffers } from './offer-codec.ts'
 import { readReap, writeReap } from './reap-codec.ts'
 import { readViewRecords, readViewSummary, writeViewSummary } from './view-codec.ts'
@@ -111,7 +111,8 @@ function writeBody(out: Writer, message: Message): void {
       return writeStatus(out, message.status)
     case 'fetch':
       out.uint(1, message.id)
-      return out.bytes(2, message.key)
+      out.bytes(2, message.key)
+      return out.bool(3, message.whole)
     case 'fetched':
       return writeFetched(out, message)
     case 'repair':
@@ -165,11 +166,11 @@ function readBody(field: number, reader: Reader): Message {
     case 3:
       return readReplicate(reader)
     case 4:
-      return { type: 'replicated', ...readIdAndStatus(reader) }
+      return readReplicated(reader)
     case 5:
       return readFetch(reader)
     case 6:
-      return { type: 'fetched', ...readFetchedBody(reader) }
+      return readFetched(reader)
     case 7:
       return { type: 'repair', ...readEntry(reader) }
     case 8:
@@ -283,20 +284,23 @@ function writeFetched(out: Writer, message: Extract<Message, { type: 'fetched' }
   writeStatus(out, message.status)
   const { record } = message
   if (record !== undefined) out.message(3, body => writeRecord(body, record))
+  writePeers(out, 4, message.lacking)
 }
 
-function readFetchedBody(reader: Reader): { id: number; status: ReplicaStatus; record: StoredRecord | undefined } {
+function readFetched(reader: Reader): Fetched {
   let id = 0
   let status: ReplicaStatus | undefined
   let record: StoredRecord | undefined
-  for (let field = reader.field(); field !== 0; field = reader.field()) {
+  const lacking: PeerId[] = []
+  for (let field = reader.field(); field !== 0; field = reader.field(REPEATED_FOUR)) {
     if (field === 1) id = reader.uint()
     else if (field === 2) status = readReplicaStatus(reader)
     else if (field === 3) record = readRecord(reader.message(frameBytesMax))
+    else if (field === 4) pushPeer(lacking, reader)
     else reader.unknown(field)
   }
   need(id > 0 && status !== undefined, 'a fetch result')
-  return { id, status, record }
+  return { type: 'fetched', id, status, record, lacking }
 }
 
 function readReplicate(reader: Reader): Replicate {
@@ -315,22 +319,30 @@ function readReplicate(reader: Reader): Replicate {
   return { type: 'replicate', id, key, record, hintFor }
 }
 
-function readIdAndStatus(reader: Reader): { id: number; status: ReplicaStatus } {
-  const { id, status, record } = readFetchedBody(reader)
-  need(record === undefined, 'an acknowledgement')
-  return { id, status }
+function readReplicated(reader: Reader): Message {
+  let id = 0
+  let status: ReplicaStatus | undefined
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) id = reader.uint()
+    else if (field === 2) status = readReplicaStatus(reader)
+    else reader.unknown(field)
+  }
+  need(id > 0 && status !== undefined, 'an acknowledgement')
+  return { type: 'replicated', id, status }
 }
 
 function readFetch(reader: Reader): Message {
   let id = 0
   let key: Uint8Array = NO_BYTES
+  let whole = false
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) id = reader.uint()
     else if (field === 2) key = reader.bytes(keyBytesMax)
+    else if (field === 3) whole = reader.bool()
     else reader.unknown(field)
   }
   need(id > 0 && key.length > 0, 'a fetch')
-  return { type: 'fetch', id, key }
+  return { type: 'fetch', id, key, whole }
 }
 
 function readId(reader: Reader): number {

@@ -66,14 +66,22 @@ export interface Fetch {
   readonly type: 'fetch'
   readonly id: number
   readonly key: Uint8Array
+  /** True for an owner that lacks copies of the key's partition: it is to ask those who have them before it answers. */
+  readonly whole: boolean
 }
 
+/**
+ * A replica's copy. Only an owner that lacks nobody's copies vouches for it; `not-owner` tells that the replica owns the key no more, or not yet, in the ring
+ * that it knows.
+ */
 export interface Fetched {
   readonly type: 'fetched'
   readonly id: number
   readonly status: ReplicaStatus
   /** `undefined` when the replica holds nothing. */
   readonly record: StoredRecord | undefined
+  /** Peers that have not given the replica their copies of the key's partition yet. */
+  readonly lacking: readonly PeerId[]
 }
 
 /** A merged record for a replica that was found stale; not acknowledged. */

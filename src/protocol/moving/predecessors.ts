@@ -1,0 +1,142 @@
+/**
+ * Whose copies of what this peer owns it has not got yet: its predecessors, by partition. Until they have given everything, what this peer holds of such a
+ * partition does not tell what was acknowledged, and a read must not take its "nothing" for an answer.
+ *
+ * An owner stands for the owner whose place it took, so it lacks what that one holds. Where that one is gone without having given it, it lacks what the
+ * owners hold that stayed. A joining peer lacks, besides, what the owners hold that there would be without those who are joining, and that there were
+ * before others began to leave.
+ *
+ * A predecessor says that it has given everything with the same answer that a joining peer waits for (`completion.ts`). One that cannot be reached goes on
+ * being lacked until it is back, or gone for good.
+ */
+import type { PeerId } from '../../core/identifiers.ts'
+import { predecessorsMax } from '../../core/limits.ts'
+import type { Ring } from '../../core/ring/ring.ts'
+import type { Effect } from '../effect.ts'
+import type { Instant } from '../instant.ts'
+import type { Neighbourhood } from '../membership/neighbourhood.ts'
+import type { Routing } from '../requests/routing.ts'
+
+/** Time after which a predecessor is asked again whether it has given everything. */
+const askAgainMs = 1000
+
+export interface PredecessorsParts {
+  readonly routing: Routing
+  readonly neighbourhood: Pick<Neighbourhood, 'withoutJoining' | 'isGone' | 'concerned'>
+}
+
+export class Predecessors {
+  readonly #parts: PredecessorsParts
+  readonly #lacking = new Map<number, Set<PeerId>>()
+  /** Who has given everything in which ring, since the ring changed. */
+  readonly #givers = new Map<PeerId, string>()
+  #before: Ring
+  #askAtMs = Number.POSITIVE_INFINITY
+
+  constructor(parts: PredecessorsParts) {
+    this.#parts = parts
+    this.#before = parts.routing.ring()
+  }
+
+  /** Whose copies of a partition this peer lacks; nobody's where it has all that it needs to answer for it. */
+  of(partition: number): readonly PeerId[] {
+    const { routing } = this.#parts
+    const owners = routing.ring().owners(partition)
+    // One owner of several that stayed is not worth waiting for while it is away: each write of a quorum is at another, too.
+    const isMissed = (peer: PeerId): boolean => this.#mayGive(peer) && (!owners.includes(peer) || routing.isReachable(peer))
+    const lacking = [...(this.#lacking.get(partition) ?? [])].filter(isMissed)
+    return routing.isJoining(routing.self) ? [...new Set([...lacking, ...this.#beforeJoining(partition)])] : lacking
+  }
+
+  /** The ring changed. */
+  ringChanged(now: Instant, effects: Effect[]): void {
+    const { routing } = this.#parts
+    const before = this.#before
+    const ring = routing.ring()
+    this.#before = ring
+    this.#givers.clear()
+    for (const partition of ring.partitionsOf(routing.self)) {
+      const owners = before.owners(partition)
+      if (!owners.includes(routing.self)) this.#lack(partition, owners, ring.owners(partition))
+    }
+    if (this.#lacking.size > 0) this.wake(now, effects)
+  }
+
+  /** This peer is about to count as one that has joined: what it lacks from now on is what those hold that could not be reached. */
+  joined(now: Instant): void {
+    const { routing, neighbourhood } = this.#parts
+    const ring = routing.ring()
+    if (neighbourhood.concerned().every(peer => routing.isReachable(peer))) return
+    for (const partition of ring.partitionsOf(routing.self)) {
+      const owners = ring.owners(partition)
+      for (const peer of this.#beforeJoining(partition)) if (!owners.includes(peer)) this.#add(partition, peer)
+    }
+    if (this.#lacking.size > 0) this.#askAtMs = now.ms
+  }
+
+  /** A peer has given this one everything that it is to own in a ring. */
+  gave(from: PeerId, ring: string): void {
+    this.#givers.set(from, ring)
+    const { routing } = this.#parts
+    const current = routing.ring()
+    if (ring !== current.digest) return
+    for (const [partition, peers] of this.#lacking) {
+      if (!current.isOwner(routing.self, partition)) continue
+      peers.delete(from)
+      if (peers.size === 0) this.#lacking.delete(partition)
+    }
+  }
+
+  /** All that was here of what this peer does not own any more is with its owners. */
+  workedThrough(): void {
+    const { routing } = this.#parts
+    for (const partition of this.#lacking.keys()) if (!routing.ring().isOwner(routing.self, partition)) this.#lacking.delete(partition)
+  }
+
+  deadline(): number {
+    return this.#askAtMs
+  }
+
+  wake(now: Instant, effects: Effect[]): void {
+    const { routing } = this.#parts
+    const ring = routing.ring()
+    this.#askAtMs = this.#lacking.size > 0 ? now.ms + askAgainMs : Number.POSITIVE_INFINITY
+    // One that is joining asks everybody anyway.
+    if (routing.isJoining(routing.self)) return
+    const asked = new Set<PeerId>()
+    for (const partition of this.#lacking.keys())
+      if (ring.isOwner(routing.self, partition)) for (const peer of this.of(partition)) if (routing.isReachable(peer)) asked.add(peer)
+    const message = { type: 'transfer-query', ring: ring.digest, refill: 0 } as const
+    for (const to of asked) effects.push({ kind: 'send', to, lane: 'request', message })
+  }
+
+  #beforeJoining(partition: number): readonly PeerId[] {
+    const { routing, neighbourhood } = this.#parts
+    const ring = routing.ring().digest
+    const owners = neighbourhood.withoutJoining.flatMap(before => before.owners(partition))
+    return owners.filter(owner => owner !== routing.self && this.#givers.get(owner) !== ring)
+  }
+
+  #lack(partition: number, before: readonly PeerId[], after: readonly PeerId[]): void {
+    const replaced = before.filter(owner => !after.includes(owner))
+    const present = replaced.filter(owner => this.#mayGive(owner))
+    const stayed = present.length < replaced.length ? before.filter(owner => after.includes(owner)) : []
+    for (const peer of [...present, ...stayed]) this.#add(partition, peer)
+  }
+
+  #add(partition: number, peer: PeerId): void {
+    const peers = this.#lacking.get(partition) ?? new Set()
+    peers.add(peer)
+    for (const oldest of peers) {
+      if (peers.size <= predecessorsMax) break
+      peers.delete(oldest)
+    }
+    this.#lacking.set(partition, peers)
+  }
+
+  /** One that was evicted may be there all the same. */
+  #mayGive(peer: PeerId): boolean {
+    const { routing, neighbourhood } = this.#parts
+    return !neighbourhood.isGone(peer) || routing.isReachable(peer)
+  }
+}
