@@ -84,11 +84,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
     this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints })
     this.#puts = new PutRequests({ ...parts, coordinator: this.#putCoordinator })
     this.#gets = new GetCoordinator({ ...parts, compareViews: (peer, effects) => this.#membership.compareViews(peer, effects) })
-    const moved = { ...parts, hints: this.#hints, index: this.#index }
+    const moved = { ...parts, hints: this.#hints, index: this.#index, neighbourhood: this.#neighbourhood }
     this.#moving = new Moving(
       {
         ...moved,
-        neighbourhood: this.#neighbourhood,
+        knowsMembers: () => this.#membership.knowsMembers,
         complete: (now, effects) => this.#agreedByAll(now, effects),
         mayLetGo: member => this.view.get(member)?.status !== 'leaving' || this.#membership.isKept(member),
         refill: new Refill(moved),

@@ -1,6 +1,7 @@
 /** Names the checker that a problem came from, by the form of its text. */
 const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/STALE:/, 'acknowledged write not read from who has it'],
+  [/MOVED:/, 'acknowledged write missed because of a ring change'],
   [/LOST:/, 'acknowledged write lost'],
   [/RESURRECTED:/, 'deleted value back'],
   [/takes back what it reaped/, 'reaped, and taken back'],

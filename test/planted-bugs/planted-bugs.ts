@@ -208,8 +208,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'empty-fallback-answers',
     breaks: 'fallbacks that hold nothing answer "not found" by themselves',
     file: 'protocol/requests/get-coordinator.ts',
-    find: 'return counted > 0 && !ownerMayAnswer ? counted + empty : counted',
-    replace: 'return ownerMayAnswer ? counted : counted + empty'
+    find: 'if (counted >= r || counted + (now.ms < waitUntilMs ? 0 : holding) === 0) return counted',
+    replace: 'if (counted >= r) return counted'
+  },
+  {
+    name: 'newcomer-vouches',
+    breaks: 'an owner that has not got its copies yet answers as one that has',
+    file: 'protocol/requests/replica-server.ts',
+    find: 'const lacking = predecessors.of(partitionOfKey(routing.ring(), key))',
+    replace: 'const lacking = predecessors.of(partitionOfKey(routing.ring(), key)).slice(0, 0)'
+  },
+  {
+    name: 'former-owner-vouches',
+    breaks: 'a peer that owns a key no more answers as one that does',
+    file: 'protocol/requests/replica-server.ts',
+    find: "return predecessors.isOwner(partitionOfKey(routing.ring(), key)) ? 'ok' : 'not-owner'",
+    replace: "return predecessors.isOwner(partitionOfKey(routing.ring(), key)) ? 'ok' : 'ok'"
   },
 
   // Repairs.

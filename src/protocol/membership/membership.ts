@@ -119,6 +119,11 @@ export class Membership {
     return this.#own.status
   }
 
+  /** True once this peer knows all that another member knew. */
+  get knowsMembers(): boolean {
+    return this.#firstExchange === undefined
+  }
+
   /** This peer's current record; present once started. */
   get record(): MemberRecord | undefined {
     return this.#view.get(this.#parts.signer.peerId)

@@ -77,6 +77,11 @@ export class Neighbourhood {
     return this.#ringOf(members, this.#options)
   }
 
+  /** True for a peer that has heard of no other that is there. */
+  get isAlone(): boolean {
+    return this.#view.present.every(peer => peer === this.#self)
+  }
+
   /** True for a member that left or was evicted. */
   isGone(peer: PeerId): boolean {
     return isGone(this.#view.get(peer)?.status ?? 'up')

@@ -22,7 +22,9 @@ const askAgainMs = 1000
 
 export interface PredecessorsParts {
   readonly routing: Routing
-  readonly neighbourhood: Pick<Neighbourhood, 'withoutJoining' | 'isGone' | 'concerned'>
+  /** True once this peer knows all that another member knew. */
+  knowsMembers(): boolean
+  readonly neighbourhood: Pick<Neighbourhood, 'withoutJoining' | 'isGone' | 'isAlone' | 'concerned'>
 }
 
 export class Predecessors {
@@ -36,6 +38,13 @@ export class Predecessors {
   constructor(parts: PredecessorsParts) {
     this.#parts = parts
     this.#before = parts.routing.ring()
+  }
+
+  /** True for an owner, as far as this peer can know: one that joins and has only heard of others does not know whose place it takes. */
+  isOwner(partition: number): boolean {
+    const { routing, neighbourhood, knowsMembers } = this.#parts
+    const isNew = routing.isJoining(routing.self) && !knowsMembers() && !neighbourhood.isAlone
+    return !isNew && routing.ring().isOwner(routing.self, partition)
   }
 
   /** Whose copies of a partition this peer lacks; nobody's where it has all that it needs to answer for it. */

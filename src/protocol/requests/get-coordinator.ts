@@ -237,7 +237,7 @@ export class GetCoordinator {
   }
 
   #judge(now: Instant, pending: PendingGet, effects: Effect[]): void {
-    if (!pending.settled && this.#countedReplies(pending) >= pending.r) this.#settle(pending, 'ok', effects)
+    if (!pending.settled && this.#countedReplies(now, pending) >= pending.r) this.#settle(pending, 'ok', effects)
     if (pending.tally.pending.length > 0) return
     if (pending.settled) return this.#finish(pending, effects)
     if (this.#askWhole(now, pending, effects) || this.#isDisputed(pending)) return
@@ -306,10 +306,10 @@ export class GetCoordinator {
 
   /**
    * Replies that count towards R: those of owners that lack nothing, and of fallbacks that hold the key. All others count only beside one of them, and
-   * not while an owner may still answer. Where nobody else is there, an owner that lacks something and holds the key counts as such a fallback.
+   * not while an owner may still answer. Where nobody else turns up in time, an owner that lacks something and holds the key counts as such a fallback.
    */
-  #countedReplies(pending: PendingGet): number {
-    const { owners, replies, tally, r } = pending
+  #countedReplies(now: Instant, pending: PendingGet): number {
+    const { owners, replies, tally, r, waitUntilMs } = pending
     if (replies.size < r) return replies.size
     let counted = 0
     let holding = 0
@@ -318,7 +318,7 @@ export class GetCoordinator {
       if (isOwner ? standing === 'whole' : record !== undefined) counted += 1
       else if (record !== undefined) holding += 1
     }
-    if (counted >= r || counted + holding === 0) return counted
+    if (counted >= r || counted + (now.ms < waitUntilMs ? 0 : holding) === 0) return counted
     const mayAnswer = (owner: PeerId): boolean => tally.pending.includes(owner) || this.#mayComplete(pending, owner)
     const mayImprove = this.#isDisputed(pending) || owners.some(mayAnswer)
     return mayImprove ? counted : replies.size

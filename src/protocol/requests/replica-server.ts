@@ -60,8 +60,8 @@ export class ReplicaServer {
   }
 
   #ownership(key: Uint8Array): 'ok' | 'not-owner' {
-    const { routing } = this.#parts
-    return ownersOf(routing, key).includes(routing.self) ? 'ok' : 'not-owner'
+    const { routing, predecessors } = this.#parts
+    return predecessors.isOwner(partitionOfKey(routing.ring(), key)) ? 'ok' : 'not-owner'
   }
 
   /** Answers with the copy here, merged into the record of `answer`. Whoever became an owner meanwhile has not said what it lacks. */

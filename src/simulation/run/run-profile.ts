@@ -6,6 +6,7 @@ import { drawForgetting, drawGrace, drawOrderLoss, faultPause, forgettingWorkloa
 import { curable, drawHealing, type Healing } from './healing.ts'
 import type { PeerProfile } from '../cluster/peer-life.ts'
 import type { NetworkQuality } from '../cluster/simulated-network.ts'
+import type { DiskDelays } from '../cluster/simulated-storage.ts'
 import type { WorkloadProfile } from './workload.ts'
 
 /** Of a failing run's faults, those that are let happen again: entries of the schedule by number, faults of messages by name. */
@@ -35,6 +36,7 @@ export interface RunProfile {
   /** Members that a peer keeps connections to; `undefined` for all. */
   readonly neighboursMax: number | undefined
   readonly network: Partial<NetworkQuality>
+  readonly disks: Partial<DiskDelays>
   readonly workload: WorkloadProfile
   readonly kinds: readonly FaultKind[]
   readonly healing: Healing
@@ -54,11 +56,16 @@ const manyPeers = 6
 
 /** Draws a run; what `input` names is not drawn. */
 export function drawRun(random: Prng, input: RunInput): RunProfile {
-  const replicas = random.below(4) === 0 ? 1 + random.below(5) : 3
+  const drawnReplicas = random.below(4) === 0 ? 1 + random.below(5) : 3
   const drawnPeers = 1 + random.below(7)
   const peers = input.peers ?? drawnPeers
   const { healing, isCalm, forgetting } = drawManner(random, input)
-  const drawn = input.faults ?? drawKinds(random.fork('kinds'), isCalm ? drawCalmKinds(random.fork('calm kinds')) : faultKinds, forgetting)
+  const moving = random.fork('moving')
+  const isMoving = isCalm && input.faults === undefined && moving.below(2) === 0
+  const replicas = isMoving ? 1 + moving.below(3) : drawnReplicas
+  const kindsDrawn = (): readonly FaultKind[] =>
+    drawKinds(random.fork('kinds'), isCalm ? drawCalmKinds(random.fork('calm kinds')) : faultKinds, forgetting)
+  const drawn = input.faults ?? (isMoving ? movingKinds : kindsDrawn())
   const tombstoneGraceMs = drawGrace(random.fork('grace'), forgetting)
   const kinds = usableKinds(curable(healing, drawn), replicas, peers).filter(kind => isBearable(forgetting, kind))
   // Where a disk takes damage, every write is on two, and every peer stores.
@@ -81,6 +88,7 @@ export function drawRun(random: Prng, input: RunInput): RunProfile {
     tombstoneGraceMs,
     orderLossPerMille: drawOrderLoss(random.fork('order loss'), forgetting),
     neighboursMax,
+    disks: isMoving ? { readMs: 1 + moving.below(10), writeMs: 1 + moving.below(100) } : {},
     network: neighboursMax === undefined ? network : { ...network, gossip: 'mesh' },
     workload: forgettingWorkload(isPatient ? { ...workload, thinkMs: workload.thinkMs * 8 } : workload, forgetting, tombstoneGraceMs),
     kinds,
@@ -145,6 +153,9 @@ function drawNetwork(random: Prng): Partial<NetworkQuality> {
     detectionMs: 100 + random.below(15_000)
   }
 }
+
+/** In half of the calm runs the ring changes, and nothing else happens. */
+const movingKinds: readonly FaultKind[] = ['join', 'leave']
 
 /** Some things can only be said of runs in which nobody crashes. */
 function drawCalmKinds(random: Prng): readonly FaultKind[] {

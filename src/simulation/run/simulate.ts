@@ -18,6 +18,7 @@ import { wrongSums } from '../checks/stored-sums.ts'
 import { FaultSchedule, type FiredFault } from '../faults/fault-schedule.ts'
 import { Faults } from '../faults/faults.ts'
 import { isWithheld } from './healing.ts'
+import { MovedReadChecks } from '../checks/moved-read-checks.ts'
 import { PartingChecks } from '../checks/parting-checks.ts'
 import { quietProblems } from '../checks/quiet-checks.ts'
 import { replayFlags } from './replay.ts'
@@ -89,6 +90,8 @@ class Simulation {
   )
   readonly #conduct: ConductChecks
   readonly #parting: PartingChecks
+  /** Where nothing happens but changes of the ring. */
+  readonly #movedReads: MovedReadChecks | undefined
   /** Where deletes are forgotten. */
   readonly #deletes: DeleteChecks | undefined
   readonly #workload: Workload
@@ -109,6 +112,8 @@ class Simulation {
       damaged: () => this.#faults.victim,
       found: problem => this.#found(problem)
     })
+    const isMovingOnly = this.#profile.isCalm && !kinds.includes('crash')
+    this.#movedReads = isMovingOnly ? new MovedReadChecks(this.#cluster, this.#history, problem => this.#found(problem)) : undefined
     this.#deletes = this.#createDeleteChecks()
     this.#workload = new Workload(this.#cluster, random.fork('clients'), workload, this.#history, this.#checks)
     const numbers = options.only?.filter(entry => typeof entry === 'number')
@@ -189,7 +194,8 @@ class Simulation {
 
   #createCluster(): Cluster {
     const { seed, trace = false } = this.#options
-    const { peers, replicas, evictAfterMs, tombstoneGraceMs, neighboursMax, network, peer, healing, orderLossPerMille } = this.#profile
+    const { peers, replicas, evictAfterMs, tombstoneGraceMs, neighboursMax, network, disks, peer, healing, orderLossPerMille } =
+      this.#profile
     const losses = prng(`losses ${seed}`)
     const cluster = new Cluster({
       seed: `cluster ${seed}`,
@@ -197,6 +203,7 @@ class Simulation {
       replicas,
       trace,
       network,
+      disks,
       evictAfterMs,
       tombstoneGraceMs,
       ...(neighboursMax === undefined ? {} : { neighboursMax }),
@@ -215,6 +222,7 @@ class Simulation {
       reported: (peer, event) => {
         this.#conduct.reported(peer, event)
         this.#parting.reported(peer, event)
+        this.#movedReads?.reported(peer, event)
         this.#deletes?.reported(peer, event)
         if (event.type === 'key-changed') this.#checks.sawRecord(event.key, event.record)
         if (event.type === 'members-changed') this.#noteEvicted(peer, event.peers)
@@ -224,8 +232,14 @@ class Simulation {
         this.#checks.becameDurable(peer, batch)
         this.#deletes?.becameDurable(peer, batch)
       },
-      got: (call, answer, record) => this.#conduct.got(call, answer, record),
-      wrote: (call, answer) => this.#conduct.wrote(call, answer),
+      got: (call, answer, record) => {
+        this.#conduct.got(call, answer, record)
+        this.#movedReads?.got(call, answer, record)
+      },
+      wrote: (call, answer) => {
+        this.#conduct.wrote(call, answer)
+        this.#movedReads?.wrote(call, answer)
+      },
       broke: (peer, error) => this.#problems.push(`${peer} broke: ${error instanceof Error ? error.message : 'unknown'}`)
     }
     return cluster
