@@ -12,7 +12,7 @@
 import type { PeerId } from '../../core/identifiers.ts'
 import { predecessorsMax } from '../../core/limits.ts'
 import type { Ring } from '../../core/ring/ring.ts'
-import type { Effect } from '../effect.ts'
+import { sendRequest, type Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import type { Neighbourhood } from '../membership/neighbourhood.ts'
 import type { Routing } from '../requests/routing.ts'
@@ -116,7 +116,7 @@ export class Predecessors {
     for (const partition of this.#lacking.keys())
       if (ring.isOwner(routing.self, partition)) for (const peer of this.of(partition)) if (routing.isReachable(peer)) asked.add(peer)
     const message = { type: 'transfer-query', ring: ring.digest, refill: 0 } as const
-    for (const to of asked) effects.push({ kind: 'send', to, lane: 'request', message })
+    for (const to of asked) sendRequest(effects, to, message)
   }
 
   #beforeJoining(partition: number): readonly PeerId[] {

@@ -7,7 +7,7 @@ import type { PeerId } from '../../core/identifiers.ts'
 import { wholeReadsMax } from '../../core/limits.ts'
 import { emptyRecord, mergeRecords, type StoredRecord } from '../../core/versions/record.ts'
 import { DeadlineQueue } from '../../core/deadline-queue.ts'
-import type { Effect } from '../effect.ts'
+import { sendRequest, type Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import type { Tokens } from '../tokens.ts'
 import type { Fetched } from '../wire/message.ts'
@@ -87,7 +87,7 @@ export class WholeReads {
     read.open.set(id, to)
     this.#open.set(id, read)
     this.#due.add(now.ms + waits.predecessorMs, id)
-    effects.push({ kind: 'send', to, lane: 'request', message: { type: 'fetch', id, key: read.key, whole: false } })
+    sendRequest(effects, to, { type: 'fetch', id, key: read.key, whole: false })
   }
 
   #close(now: Instant, read: WholeRead, id: number, isAnswered: boolean, effects: Effect[]): void {
