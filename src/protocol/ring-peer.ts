@@ -83,7 +83,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
     this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints })
     this.#puts = new PutRequests({ ...parts, coordinator: this.#putCoordinator })
-    this.#gets = new GetCoordinator({ ...parts, compareViews: (peer, effects) => this.#membership.compareViews(peer, effects) })
+    this.#gets = new GetCoordinator({ ...parts, view: () => this.#membership.shared })
     const moved = { ...parts, hints: this.#hints, index: this.#index, neighbourhood: this.#neighbourhood }
     this.#moving = new Moving(
       {

@@ -110,7 +110,7 @@ export class Membership {
   }
 
   /** What views are compared by. A client that passes by knows itself, and nobody else has to. */
-  get #shared(): MembershipView {
+  get shared(): MembershipView {
     const { record } = this
     return record !== undefined && isPassing(record) ? this.#view.without(record.peerId) : this.#view
   }
@@ -172,12 +172,7 @@ export class Membership {
       this.#merge(now, [record], effects)
       if (isForgotten) this.evict(now, peer, effects, [])
     }
-    compareViews(this.#shared, peer, effects)
-  }
-
-  /** That peer seems to see another ring. */
-  compareViews(peer: PeerId, effects: Effect[]): void {
-    compareViews(this.#shared, peer, effects)
+    compareViews(this.shared, peer, effects)
   }
 
   /** A gossip message: accepted ones are passed on by the network. */
@@ -206,7 +201,7 @@ export class Membership {
   receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
     if (message.type === 'view-digest') this.#digestArrived(now, from, message.digest, effects)
     else if (message.type === 'view-summary') this.#summaryArrived(from, message, effects)
-    else if (message.type === 'view-request') answerRequest(this.#shared, from, message.peers, effects)
+    else if (message.type === 'view-request') answerRequest(this.shared, from, message.peers, effects)
     else if (message.type === 'view-records') this.#recordsArrived(now, from, message.records, effects)
   }
 
@@ -221,7 +216,7 @@ export class Membership {
       const neighbours = this.#parts.neighbours()
       const peers = this.#parts.connectedPeers().filter(each => neighbours.has(each))
       const peer = peers[this.#parts.random.below(Math.max(peers.length, 1))]
-      if (peer !== undefined) compareViews(this.#shared, peer, effects)
+      if (peer !== undefined) compareViews(this.shared, peer, effects)
     }
     if (now.ms >= this.#heartbeatAtMs) {
       this.#evictAbsent(now, effects)
@@ -282,18 +277,18 @@ export class Membership {
   }
 
   #digestArrived(now: Instant, from: PeerId, digest: string, effects: Effect[]): void {
-    if (digest === this.#shared.digest) {
+    if (digest === this.shared.digest) {
       // A client that passes by is a member to nobody, so nobody compares views with it again: it would wait for ever for an answer that was lost.
-      if (this.#shared === this.#view && this.#view.get(from) === undefined) compareViews(this.#view, from, effects)
+      if (this.shared === this.#view && this.#view.get(from) === undefined) compareViews(this.#view, from, effects)
       this.#knowsMembers(effects)
       return this.#agreed(now, effects)
     }
     if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
-    summarize(this.#shared, from, effects)
+    summarize(this.shared, from, effects)
   }
 
   #summaryArrived(from: PeerId, summary: ViewSummary, effects: Effect[]): void {
-    if (answerSummary(this.#shared, from, summary, effects)) this.#knowsMembers(effects)
+    if (answerSummary(this.shared, from, summary, effects)) this.#knowsMembers(effects)
     else if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
   }
 

@@ -12,7 +12,9 @@ import type { PeerId } from '../../core/identifiers.ts'
 import { listeningGetsMax } from '../../core/limits.ts'
 import { acknowledge, ask, askAgain, fail, quorumTally, wasAsked, type QuorumTally } from '../../core/quorum-tally.ts'
 import { emptyRecord, mergeRecords, type StoredRecord } from '../../core/versions/record.ts'
-import type { Effect } from '../effect.ts'
+import { sendRequest, type Effect } from '../effect.ts'
+import type { MembershipView } from '../../core/members/membership-view.ts'
+import { compareViews } from '../membership/view-exchange.ts'
 import type { FailureDetector } from '../membership/failure-detector.ts'
 import type { Instant } from '../instant.ts'
 import type { Fetch, Fetched } from '../wire/message.ts'
@@ -62,8 +64,8 @@ export interface GetCoordinatorParts {
   readonly routing: Routing
   readonly tokens: Tokens
   readonly detector: FailureDetector
-  /** Finds out why a peer sees another ring. */
-  compareViews(peer: PeerId, effects: Effect[]): void
+  /** The view that is compared with one that sees another ring. */
+  view(): MembershipView
 }
 
 export class GetCoordinator {
@@ -137,7 +139,7 @@ export class GetCoordinator {
     pending.tally = acknowledge(pending.tally, from)
     if (message.status === 'not-owner' && pending.owners.includes(from)) {
       // Once one of the two views is the newer one for both, it is asked again.
-      this.#parts.compareViews(from, effects)
+      compareViews(this.#parts.view(), from, effects)
       this.#tryLater(now, pending)
     }
     this.#judge(now, pending, effects)
@@ -191,7 +193,7 @@ export class GetCoordinator {
     pending.lastSentMs = now.ms
     pending.asked.set(peer, { atMs: now.ms, id })
     if (whole) pending.askedWhole.add(peer)
-    effects.push({ kind: 'send', to: peer, lane: 'request', message: { type: 'fetch', id, key: pending.get.key, whole } })
+    sendRequest(effects, peer, { type: 'fetch', id, key: pending.get.key, whole })
   }
 
   /** Owners that do not vouch for their copies may do so soon. */
@@ -299,7 +301,7 @@ export class GetCoordinator {
     const merged = mergedReplies(pending)
     const records = new Map([...pending.replies].map(([peer, { record }]) => [peer, record]))
     for (const target of staleReplicas(merged, records, pending.owners)) {
-      effects.push({ kind: 'send', to: target, lane: 'request', message: { type: 'repair', key, record: merged } })
+      sendRequest(effects, target, { type: 'repair', key, record: merged })
       effects.push({ kind: 'report', event: { type: 'repair-sent', target, key } })
     }
   }
