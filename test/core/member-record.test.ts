@@ -8,6 +8,7 @@ import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
 import type { MemberRecord, MemberStatus, UnsignedMember } from '../../src/core/members/member-record.ts'
 import {
   checkMember,
+  encodeMember,
   compareMembers,
   evictedSequence,
   evictionOf,
@@ -18,8 +19,7 @@ import {
   publishableAddresses,
   readMember,
   runOf,
-  signMember,
-  writeMember
+  signMember
 } from '../../src/core/members/member-record.ts'
 
 const cluster = 'shop'
@@ -39,12 +39,6 @@ const unsigned: Omit<UnsignedMember, 'issuer'> = {
   ending: 0
 }
 const record = signMember(unsigned, cluster, alice)
-
-function encode(member: MemberRecord): Uint8Array {
-  const out = new Writer()
-  writeMember(out, member)
-  return out.finish()
-}
 
 function codeOf(call: () => unknown): string {
   try {
@@ -66,7 +60,7 @@ function signedByCheat(member: UnsignedMember, signer: Identity): MemberRecord {
 describe('a member record', () => {
   test('signed by its peer is accepted, over the wire too', () => {
     expect(check(record)).toBe('OK')
-    const again = readMember(new Reader(encode(record)))
+    const again = readMember(new Reader(encodeMember(record)))
     expect(again).toEqual(record)
     expect(check(again)).toBe('OK')
   })
@@ -84,7 +78,7 @@ describe('a member record', () => {
       alice
     )
     for (const member of [plain, full]) {
-      expect(readMember(new Reader(encode(member)))).toEqual(member)
+      expect(readMember(new Reader(encodeMember(member)))).toEqual(member)
       expect(check(member)).toBe('OK')
     }
   })
@@ -204,7 +198,7 @@ describe('an eviction', () => {
 
   test('may be signed by another peer, and goes over the wire', () => {
     expect(check(eviction)).toBe('OK')
-    expect(readMember(new Reader(encode(eviction)))).toEqual(eviction)
+    expect(readMember(new Reader(encodeMember(eviction)))).toEqual(eviction)
     expect(eviction.issuer).toBe(bob.peerId)
   })
 
@@ -251,12 +245,12 @@ describe('publishable addresses', () => {
 })
 
 describe('bytes of member records', () => {
-  const bytes = encode(record)
+  const bytes = encodeMember(record)
 
   /** What damaged bytes lead to: the canonical bytes of a record, or the code of the error. */
   function decoded(damaged: Uint8Array): Uint8Array | string {
     try {
-      return encode(readMember(new Reader(damaged)))
+      return encodeMember(readMember(new Reader(damaged)))
     } catch (error) {
       if (!isStoreError(error)) throw error
       return error.code
@@ -303,7 +297,7 @@ describe('bytes of member records', () => {
   })
 
   test('are copied where they outlive their frame', () => {
-    const frame = encode(record)
+    const frame = encodeMember(record)
     const read = readMember(new Reader(frame))
     frame.fill(0)
     expect(read).toEqual(record)

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { toHex } from '../../src/core/bytes.ts'
 import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
 import { goneMembersMax, membersMax } from '../../src/core/limits.ts'
 import type { MemberRecord, MemberStatus } from '../../src/core/members/member-record.ts'
@@ -203,6 +204,27 @@ describe('the digest of a view', () => {
   test('does not depend on who published an eviction', () => {
     const [mine, theirs] = [xena, yves].map(issuer => viewOf(member('evicted', { issuer, signature: Uint8Array.of(issuer.length) })))
     expect(mine?.digest).toBe(theirs?.digest)
+  })
+})
+
+describe('the branches of a view', () => {
+  const names = Array.from({ length: 60 }, (_, index) => `Peer${index}` as PeerId)
+  const records = names.flatMap(peerId => [1, 2, 3].map(sequence => member('up', { peerId, sequence })))
+  const grown = viewOf(...records)
+
+  test('have the same digests however many changes a view follows from, and together those of the view', () => {
+    const atOnce = viewOf(...records.filter(({ sequence }) => sequence === 3))
+    for (const count of [1, 4, 256]) expect(grown.branchDigests(count)).toEqual(atOnce.branchDigests(count))
+    expect(toHex(grown.branchDigests(1))).toBe(grown.digest)
+  })
+
+  test('hold every record once, newcomers and replaced ones included', () => {
+    const halves = [Uint8Array.of(0b0101), Uint8Array.of(0b1010)].map(bits => grown.inBranches(bits, 4))
+    expect(halves.every(half => half.length > 0)).toBe(true)
+    const later = merge(grown, member('left', { peerId: 'Peer7' as PeerId, sequence: 9 }), member('up'))
+    const found = [Uint8Array.of(0b0101), Uint8Array.of(0b1010)].flatMap(bits => later.inBranches(bits, 4))
+    expect(new Set(found)).toEqual(new Set(later.all()))
+    expect(found).toHaveLength(later.size)
   })
 })
 

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Writer } from '../../src/core/codec.ts'
 import type { PeerId, ReplicaId } from '../../src/core/identifiers.ts'
-import { signMember, writeMember, type MemberRecord } from '../../src/core/members/member-record.ts'
+import { encodeMember, signMember, type MemberRecord } from '../../src/core/members/member-record.ts'
 import { decodeHello, encodeHello, judgeHello, protocolVersions, type ClusterConfiguration } from '../../src/protocol/membership/hello.ts'
 import { simulatedSigner, simulatedVerifier } from '../../src/simulation/cluster/simulated-identity.ts'
 
@@ -57,7 +57,7 @@ describe('a hello', () => {
     out.string(3, shop.cluster)
     out.uint(4, shop.partitions)
     out.uint(5, shop.replicas)
-    out.message(6, body => writeMember(body, member(ben)))
+    out.bytes(6, encodeMember(member(ben)))
     const message = refusal(shop, out.finish())
     expect(message).toMatch(/^ERR_WIRE_UNSUPPORTED/)
     expect(message).toContain(`${protocolVersions.min}..${protocolVersions.max}`)

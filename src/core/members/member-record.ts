@@ -178,12 +178,6 @@ export function compareMembers(a: MemberRecord, b: MemberRecord): number {
   )
 }
 
-/** Writes the fields of a record into the current message. */
-export function writeMember(out: Writer, record: MemberRecord): void {
-  writeUnsigned(out, record)
-  out.bytes(12, record.signature)
-}
-
 /**
  * Reads a record to the end of its message; {@link checkMember} must still judge it.
  *
@@ -260,12 +254,19 @@ function writeUnsigned(out: Writer, member: UnsignedMember): void {
   out.uint(11, member.ending)
 }
 
-/** Bytes of one record. */
+/** Bytes of one record, made once: a record is kept, sent and compared by them. Nobody may change them. */
 export function encodeMember(record: MemberRecord): Uint8Array {
+  const known = encoded.get(record)
+  if (known !== undefined) return known
   const out = emptied()
-  writeMember(out, record)
-  return out.finish()
+  writeUnsigned(out, record)
+  out.bytes(12, record.signature)
+  const bytes = out.finish()
+  encoded.set(record, bytes)
+  return bytes
 }
+
+const encoded = new WeakMap<MemberRecord, Uint8Array>()
 
 /** Records are written in one place and copied from there: they are small, and a large cluster encodes many of them. */
 const writer = new Writer()

@@ -17,7 +17,7 @@ import { goneMembersMax, membersMax } from '../limits.ts'
 import type { MemberRecord, MemberStatus } from './member-record.ts'
 import { compareMembers, isGone, isPassing } from './member-record.ts'
 import type { RingMember } from '../ring/ring-options.ts'
-import { ViewSums } from './view-branches.ts'
+import { branchOf, isBranchIn, ViewSums } from './view-branches.ts'
 
 /**
  * The members that one peer knows of. Made from {@link emptyView} by {@link mergeMember}.
@@ -33,6 +33,8 @@ export class MembershipView {
   #replicas: ReadonlyMap<ReplicaId, MemberRecord> | undefined
   #ringMembers: readonly RingMember[] | undefined
   #present: readonly PeerId[] | undefined
+  /** The branch of each record, in their order: the same in all views that know the same peers. */
+  #branches: Uint8Array | undefined
 
   /** @param sorted in ascending order of peer ids */
   constructor(sorted: readonly MemberRecord[], sums: ViewSums = new ViewSums().changed(lasting(sorted))) {
@@ -71,6 +73,12 @@ export class MembershipView {
   /** Names of so many parts of the view, one after the other; see `view-branches.ts`. */
   branchDigests(count: number): Uint8Array {
     return this.#sums.branchDigests(count)
+  }
+
+  /** The records of the branches among `count` whose bits are set. */
+  inBranches(bits: Uint8Array, count: number): readonly MemberRecord[] {
+    const branches = (this.#branches ??= Uint8Array.from(this.#sorted, branchOf))
+    return this.#sorted.filter((_, place) => isBranchIn(bits, (branches[place] as number) & (count - 1)))
   }
 
   /** Members that have not gone, in ascending order. The same list as before while nobody came or went. */
@@ -112,6 +120,7 @@ export class MembershipView {
     const view = new MembershipView(sorted, this.#sums.changed(lasting([record]), lasting(before === undefined ? [] : [before])))
     view.#ringMembers = this.#ringMembersWith(before, record)
     view.#present = this.#presentWith(before, record)
+    if (before !== undefined) view.#branches = this.#branches
     return view
   }
 

@@ -5,7 +5,6 @@
  * A record is added to a sum, or taken away, without looking at the others (`trie-sum.ts`): a view follows from the one before at a cost that does not
  * grow with the number of members.
  */
-import { toHex } from '../bytes.ts'
 import { encodeUtf8 } from '../codec.ts'
 import { sha256 } from '../hash.ts'
 import { viewBranchesMax } from '../limits.ts'
@@ -25,39 +24,78 @@ interface Summand extends Readonly<SumWords> {
 
 const summands = new WeakMap<MemberRecord, Summand>()
 
-/** Sums over member records. They never change in place. */
-export class ViewSums {
-  /** Two words for each of the most branches that there can be; where fewer are asked for, they are added up. */
-  readonly #words: Uint32Array
+/** What sums follow from: those before, with some records more and some less. */
+interface Derivation {
+  readonly before: ViewSums
+  readonly added: readonly MemberRecord[]
+  readonly removed: readonly MemberRecord[]
+  /** How many derivations lie between here and sums that were added up by branch. */
+  readonly length: number
+}
 
-  constructor(words: Uint32Array = new Uint32Array(viewBranchesMax * 2)) {
-    this.#words = words
+/** Changes after which the sums of the branches are made, asked for or not: what has changed since is kept until then. */
+const DERIVATIONS_MAX = 64
+
+/**
+ * Sums over member records. They never change in place. The sum of all follows at once from the one before, those of the branches when somebody asks for
+ * them: most views are replaced by the next before that.
+ */
+export class ViewSums {
+  readonly #total: Readonly<SumWords>
+  /** Two words for each of the most branches that there can be; where fewer are asked for, they are added up. */
+  #words: Uint32Array | undefined
+  #derivation: Derivation | undefined
+
+  constructor(total: Readonly<SumWords> = { high: 0, low: 0 }, derivation?: Derivation) {
+    this.#total = total
+    this.#derivation = derivation
+    if (derivation === undefined || derivation.length > DERIVATIONS_MAX) this.#branchWords()
   }
 
   /** The sums with some records more, and some less. */
   changed(added: readonly MemberRecord[], removed: readonly MemberRecord[] = []): ViewSums {
-    const words = this.#words.slice()
-    for (const record of added) change(words, summandOf(record), addWords)
-    for (const record of removed) change(words, summandOf(record), subtractWords)
-    return new ViewSums(words)
+    const total = { ...this.#total }
+    for (const { high, low } of added.map(summandOf)) addWords(total, high, low)
+    for (const { high, low } of removed.map(summandOf)) subtractWords(total, high, low)
+    return new ViewSums(total, { before: this, added, removed, length: 1 + (this.#derivation?.length ?? 0) })
   }
 
   /** Name of all records together: 64 bits as 16 hexadecimal digits. */
   digest(): string {
-    return toHex(this.branchDigests(1))
+    const { high, low } = this.#total
+    return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')
   }
 
   /** The digests of `count` branches, one after the other. */
   branchDigests(count: number): Uint8Array {
+    const words = this.#branchWords()
     const sums = new Uint32Array(count * 2)
     for (let branch = 0; branch < viewBranchesMax; branch++) {
-      const [high = 0, low = 0] = [this.#words[branch * 2], this.#words[branch * 2 + 1]]
+      const [high = 0, low = 0] = [words[branch * 2], words[branch * 2 + 1]]
       if (high !== 0 || low !== 0) change(sums, { branch: branch & (count - 1), high, low }, addWords)
     }
     const digests = new Uint8Array(count * branchDigestBytes)
     const out = new DataView(digests.buffer)
     for (const [index, word] of sums.entries()) out.setUint32(index * 4, word)
     return digests
+  }
+
+  #branchWords(): Uint32Array {
+    if (this.#words !== undefined) return this.#words
+    const steps: Derivation[] = []
+    let known: Uint32Array | undefined
+    for (let step = this.#derivation; step !== undefined; step = step.before.#derivation) {
+      steps.push(step)
+      known = step.before.#words
+    }
+    const words = known === undefined ? new Uint32Array(viewBranchesMax * 2) : known.slice()
+    for (const { added, removed } of steps) {
+      for (const record of added) change(words, summandOf(record), addWords)
+      for (const record of removed) change(words, summandOf(record), subtractWords)
+    }
+    this.#words = words
+    this.#derivation = undefined
+    return words
   }
 }
 
@@ -68,9 +106,9 @@ export function branchCount(members: number): number {
   return count
 }
 
-/** The branch of a member among `count`. */
-export function branchOf(record: MemberRecord, count: number): number {
-  return summandOf(record).branch & (count - 1)
+/** The branch of a member among the most that there can be; among fewer, a power of two, it is the remainder. */
+export function branchOf(record: MemberRecord): number {
+  return summandOf(record).branch
 }
 
 /** The branches whose digests differ, one bit for each, the lowest first; as many of both are compared. */

@@ -6,7 +6,7 @@ import { Reader, Writer } from '../../core/codec.ts'
 import { isStoreError, StoreError } from '../../core/errors.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import { nameBytesMax, partitionsMax, replicasMax } from '../../core/limits.ts'
-import { checkMember, readMember, writeMember, type MemberRecord } from '../../core/members/member-record.ts'
+import { checkMember, readMember, encodeMember, type MemberRecord } from '../../core/members/member-record.ts'
 
 /** Oldest and newest protocol version that this code speaks. */
 export const protocolVersions = { min: 1, max: 1 } as const
@@ -35,7 +35,7 @@ export function encodeHello(configuration: ClusterConfiguration, member: MemberR
   out.string(3, configuration.cluster)
   out.uint(4, configuration.partitions)
   out.uint(5, configuration.replicas)
-  out.message(6, body => writeMember(body, member))
+  out.bytes(6, encodeMember(member))
   return out.finish()
 }
 

@@ -87,8 +87,14 @@ export class MemberKeeper implements StorageClient {
 
 /** The row of a member's newest record. */
 export function memberRow(record: MemberRecord): BatchOperation {
-  return { type: 'put', key: memberKey(record.peerId), value: encodeMember(record) }
+  const known = rows.get(record)
+  if (known !== undefined) return known
+  const operation: BatchOperation = { type: 'put', key: memberKey(record.peerId), value: encodeMember(record) }
+  rows.set(record, operation)
+  return operation
 }
+
+const rows = new WeakMap<MemberRecord, BatchOperation>()
 
 /** What is kept of a member that is forgotten. */
 export function noRow(peer: PeerId): MemberRows {

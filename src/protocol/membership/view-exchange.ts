@@ -8,7 +8,7 @@ import { equalBytes } from '../../core/bytes.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import type { MemberRecord } from '../../core/members/member-record.ts'
 import type { MembershipView } from '../../core/members/membership-view.ts'
-import { branchCount, branchDigestBytes, branchOf, differingBranches, isBranchIn } from '../../core/members/view-branches.ts'
+import { branchCount, branchDigestBytes, differingBranches } from '../../core/members/view-branches.ts'
 import { sendRequest, type Effect } from '../effect.ts'
 import type { ViewSummary } from '../wire/message.ts'
 
@@ -66,8 +66,7 @@ function closerSummary(view: MembershipView, branches: Uint8Array): ViewSummary 
   const count = branches.length / branchDigestBytes
   const covers = differingBranches(branches, view.branchDigests(count))
   if (covers.every(byte => byte === 0)) return wholeSummary(view)
-  const differing = view.all().filter(record => isBranchIn(covers, branchOf(record, count)))
-  return { type: 'view-summary', entries: differing.map(versionOf), branches: NOTHING, covers: coverOf(count, covers) }
+  return { type: 'view-summary', entries: view.inBranches(covers, count).map(versionOf), branches: NOTHING, covers: coverOf(count, covers) }
 }
 
 function wholeSummary(view: MembershipView): ViewSummary {
@@ -77,8 +76,7 @@ function wholeSummary(view: MembershipView): ViewSummary {
 /** Members that a summary speaks of. */
 function covered(view: MembershipView, covers: Uint8Array): readonly MemberRecord[] {
   if (covers.length === 0) return view.all()
-  const count = 2 ** (covers[0] ?? 0)
-  return view.all().filter(record => isBranchIn(covers.subarray(1), branchOf(record, count)))
+  return view.inBranches(covers.subarray(1), 2 ** (covers[0] ?? 0))
 }
 
 /** The logarithm of the number of branches, then a bit for each. */

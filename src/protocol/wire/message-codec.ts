@@ -9,7 +9,7 @@ import type { Dot } from '../../core/versions/dot.ts'
 import { StoreError } from '../../core/errors.ts'
 import { identifierBytes, peerIdBytesMax, type PeerId, type RequestId } from '../../core/identifiers.ts'
 import { frameBytesMax, keyBytesMax, messageEntriesMax, replicasMax, timeoutMsMax, valueBytesMax } from '../../core/limits.ts'
-import { writeMember } from '../../core/members/member-record.ts'
+import { encodeMember } from '../../core/members/member-record.ts'
 import type { StoredRecord } from '../../core/versions/record.ts'
 import { readRecord, writeRecord } from '../../core/versions/record-codec.ts'
 import { readContactAnswer, writeContactAnswer } from './contact-codec.ts'
@@ -140,7 +140,7 @@ function writeBody(out: Writer, message: Message): void {
     case 'view-request':
       return writePeers(out, 1, message.peers)
     case 'view-records':
-      for (const record of message.records) out.message(1, body => writeMember(body, record))
+      for (const record of message.records) out.bytes(1, encodeMember(record))
       return
     case 'reap-ask':
     case 'reap-agreed':

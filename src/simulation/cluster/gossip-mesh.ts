@@ -46,6 +46,7 @@ interface Message {
 
 interface Gossiper {
   readonly mesh: Set<PeerId>
+  /** In whole milliseconds: a thousand peers keep a million of these, and whole numbers take no room of their own. */
   readonly seenUntilMs: Map<number, number>
   /** Messages of the last heartbeats, the newest first. */
   recent: Message[][]
@@ -109,24 +110,23 @@ export class GossipMesh {
     const now = this.#time.nowMs
     if ((gossiper.seenUntilMs.get(message.name) ?? 0) > now) return false
     gossiper.seenUntilMs.delete(message.name)
-    gossiper.seenUntilMs.set(message.name, now + SEEN_MS)
+    gossiper.seenUntilMs.set(message.name, Math.ceil(now) + SEEN_MS)
     gossiper.recent[0]?.push(message)
     return true
   }
 
   #heartbeat(peer: PeerId, gossiper: Gossiper): void {
     if (this.#gossipers.get(peer) !== gossiper) return
-    const connected = [...this.#links.connected(peer)]
-    this.#mend(peer, gossiper, connected)
-    this.#tell(peer, gossiper, connected)
+    this.#mend(peer, gossiper)
+    this.#tell(peer, gossiper)
     this.#forget(gossiper)
     this.#time.after(HEARTBEAT_MS, () => this.#heartbeat(peer, gossiper))
   }
 
-  #mend(peer: PeerId, gossiper: Gossiper, connected: readonly PeerId[]): void {
+  #mend(peer: PeerId, gossiper: Gossiper): void {
     const { mesh } = gossiper
     if (mesh.size < DEGREE.least) {
-      const others = connected.filter(other => !mesh.has(other))
+      const others = this.#outside(peer, mesh)
       for (const other of this.#sample(others, DEGREE.wanted - mesh.size)) {
         mesh.add(other)
         this.#control(1)
@@ -152,10 +152,10 @@ export class GossipMesh {
   }
 
   /** IHAVE to some that are not in the mesh. */
-  #tell(peer: PeerId, gossiper: Gossiper, connected: readonly PeerId[]): void {
+  #tell(peer: PeerId, gossiper: Gossiper): void {
     const recent = gossiper.recent.flat()
     if (recent.length === 0) return
-    const others = connected.filter(other => !gossiper.mesh.has(other))
+    const others = this.#outside(peer, gossiper.mesh)
     for (const other of this.#sample(others, Math.max(gossipLazyMin, Math.floor(others.length * gossipLazyShare)))) {
       this.#control(recent.length)
       this.#links.carry(peer, other, () => this.#told(other, peer, recent))
@@ -172,6 +172,11 @@ export class GossipMesh {
     this.#links.carry(peer, teller, () => {
       for (const message of lacking) this.#send(teller, peer, message)
     })
+  }
+
+  /** Connections that are not in the mesh. */
+  #outside(peer: PeerId, mesh: ReadonlySet<PeerId>): PeerId[] {
+    return [...this.#links.connected(peer)].filter(other => !mesh.has(other))
   }
 
   #forget(gossiper: Gossiper): void {

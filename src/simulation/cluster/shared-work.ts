@@ -2,7 +2,7 @@
  * Work that simulated peers share. A ring is a pure function of its members, a record one of its bytes, and a signature holds or does not: a thousand
  * simulated peers need each of these once, where real peers each do it for themselves.
  */
-import { equalBytes, toMapKey } from '../../core/bytes.ts'
+import { equalBytes } from '../../core/bytes.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import { decodeMember, type MemberRecord, type MemberVerifier } from '../../core/members/member-record.ts'
 import { createRing, type Ring, type RingMember } from '../../core/ring/ring.ts'
@@ -37,15 +37,19 @@ function messageWith(known: SharedWork['known'], message: Message): Message {
 
 /** One object for each record, which stands for all that are equal: a signature is of one content. */
 function records(): (record: MemberRecord) => MemberRecord {
-  const bySignature = new Map<string, MemberRecord>()
+  const byPeer = new Map<PeerId, MemberRecord[]>()
   return record => {
-    const { peerId, incarnation, sequence, issuer, signature } = record
-    const name = `${peerId} ${incarnation} ${sequence} ${issuer} ${toMapKey(signature)}`
-    const known = bySignature.get(name)
+    const ofPeer = byPeer.get(record.peerId) ?? []
+    const known = ofPeer.findLast(other => isSame(other, record))
     if (known !== undefined) return known
-    bySignature.set(name, record)
+    byPeer.set(record.peerId, ofPeer)
+    ofPeer.push(record)
     return record
   }
+}
+
+function isSame(a: MemberRecord, b: MemberRecord): boolean {
+  return a.sequence === b.sequence && a.incarnation === b.incarnation && a.issuer === b.issuer && equalBytes(a.signature, b.signature)
 }
 
 /** Gossip hands the same bytes to all: the record that they are is read once. */

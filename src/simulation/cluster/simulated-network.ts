@@ -68,19 +68,23 @@ export interface NetworkStatistics {
   displaced: number
 }
 
+/** A peer from its start to its end. */
+interface Run {
+  readonly endpoint: Endpoint
+  /** Peers that it believes to be connected to, and when it last sent or received something. Empty after its end. */
+  readonly open: Map<PeerId, number>
+}
+
 const REDIAL_MS = 200
 const REFUSED_REDIAL_MS = 30_000
 
 export class SimulatedNetwork {
   readonly #time: VirtualTime
   readonly #random: Prng
-  readonly #endpoints = new Map<PeerId, Endpoint>()
-  /** How often a peer has started. */
-  readonly #runs = new Map<PeerId, number>()
+  /** The peers that run. */
+  readonly #runs = new Map<PeerId, Run>()
   readonly #wanted = new Map<PeerId, ReadonlySet<PeerId>>()
   readonly #wantedBy = new Map<PeerId, Set<PeerId>>()
-  /** Peers that a peer believes to be connected to, and when it last sent or received something. */
-  readonly #open = new Map<PeerId, Map<PeerId, number>>()
   /** Messages that wait for a connection to a distant peer. */
   readonly #parcels = new Map<string, Uint8Array[]>()
   readonly #mesh: GossipMesh | undefined
@@ -103,18 +107,17 @@ export class SimulatedNetwork {
 
   /** A peer starts. What was left of its earlier life is gone. */
   attach(endpoint: Endpoint): void {
-    this.#endpoints.set(endpoint.peer, endpoint)
-    this.#runs.set(endpoint.peer, this.#runOf(endpoint.peer) + 1)
-    this.#open.set(endpoint.peer, new Map())
+    this.#runs.set(endpoint.peer, { endpoint, open: new Map() })
     this.#mesh?.attach(endpoint.peer)
     this.#dialFor(endpoint.peer)
   }
 
   /** A peer ends: the others hear its goodbye, or notice some time later. */
   detach(peer: PeerId, goodbye: boolean): void {
-    this.#endpoints.delete(peer)
-    const others = [...(this.#open.get(peer)?.keys() ?? [])]
-    this.#open.delete(peer)
+    const open = this.#runs.get(peer)?.open
+    const others = [...(open?.keys() ?? [])]
+    this.#runs.delete(peer)
+    open?.clear()
     this.#mesh?.detach(peer)
     const { delayMaxMs, detectionMs } = this.quality
     for (const other of new Set([...others, ...this.#halfOpenTo(peer)]))
@@ -160,8 +163,7 @@ export class SimulatedNetwork {
   /** Spreads `bytes` to all, best effort. */
   publish(from: PeerId, bytes: Uint8Array): void {
     if (this.#mesh !== undefined) return this.#mesh.publish(from, bytes)
-    for (const to of this.#open.get(from)?.keys() ?? [])
-      this.#carry(from, to, () => this.#endpoints.get(to)?.gossip(from, bytes, () => undefined))
+    for (const to of this.#connected(from)) this.#carry(from, to, () => this.#endpoint(to)?.gossip(from, bytes, () => undefined))
   }
 
   /** Cuts one direction between two peers. With `abrupt`, both notice at once. */
@@ -183,7 +185,7 @@ export class SimulatedNetwork {
   /** Cuts a peer off from all others, those that come later included, until {@link reconnect} was called as often. */
   isolate(peer: PeerId): void {
     this.#faults.isolate(peer)
-    for (const other of this.#endpoints.keys()) {
+    for (const other of this.#runs.keys()) {
       if (this.#isOpen(peer, other)) this.#noticeLater(peer, other, this.quality.detectionMs)
       if (this.#isOpen(other, peer)) this.#noticeLater(other, peer, this.quality.detectionMs)
     }
@@ -214,7 +216,7 @@ export class SimulatedNetwork {
 
   /** Connections of a running peer, as it sees them. */
   connectionsOf(peer: PeerId): number {
-    return this.#open.get(peer)?.size ?? 0
+    return this.#runs.get(peer)?.open.size ?? 0
   }
 
   isConnected(a: PeerId, b: PeerId): boolean {
@@ -223,14 +225,14 @@ export class SimulatedNetwork {
 
   #take(from: PeerId, to: PeerId, frame: Uint8Array): void {
     this.#use(to, from)
-    this.#endpoints.get(to)?.frame(from, frame)
+    this.#endpoint(to)?.frame(from, frame)
   }
 
   #createMesh(random: Prng): GossipMesh {
     return new GossipMesh(this.#time, random, {
-      connected: peer => this.#open.get(peer)?.keys() ?? [],
+      connected: peer => this.#connected(peer),
       carry: (from, to, act) => this.#carry(from, to, act),
-      deliver: (from, to, bytes, accepted) => this.#endpoints.get(to)?.gossip(from, bytes, accepted)
+      deliver: (from, to, bytes, accepted) => this.#endpoint(to)?.gossip(from, bytes, accepted)
     })
   }
 
@@ -240,15 +242,19 @@ export class SimulatedNetwork {
   }
 
   #deliver(from: PeerId, to: PeerId, act: () => void, laterMs = 0): void {
-    const run = this.#runOf(to)
+    const open = this.#runs.get(to)?.open
     this.#time.after(this.#faults.heldMs(from, to, this.#time.nowMs) + this.#delay() + laterMs, () => {
-      if (!this.#faults.isBlocked(from, to) && this.#isOpen(to, from) && this.#runOf(to) === run) act()
+      if (!this.#faults.isBlocked(from, to) && open?.has(from) === true) act()
       else this.statistics.lost += 1
     })
   }
 
-  #runOf(peer: PeerId): number {
-    return this.#runs.get(peer) ?? 0
+  #endpoint(peer: PeerId): Endpoint | undefined {
+    return this.#runs.get(peer)?.endpoint
+  }
+
+  #connected(peer: PeerId): Iterable<PeerId> {
+    return this.#runs.get(peer)?.open.keys() ?? []
   }
 
   /** Keeps a message for a distant peer until it was dialled. */
@@ -256,7 +262,7 @@ export class SimulatedNetwork {
     const way = link(from, to)
     const waiting = this.#parcels.get(way)
     if (waiting !== undefined) return waiting.length < parcelsMax && waiting.push(frame) > 0
-    if (this.#wanted.get(from)?.has(to) === true || this.#endpoints.get(from)?.isDistant(to) !== true) return false
+    if (this.#wanted.get(from)?.has(to) === true || this.#endpoint(from)?.isDistant(to) !== true) return false
     this.#parcels.set(way, [frame])
     this.#time.after(1 + this.#random.below(REDIAL_MS), () => this.#dialForParcels(from, to))
     return true
@@ -264,7 +270,7 @@ export class SimulatedNetwork {
 
   #dialForParcels(from: PeerId, to: PeerId): void {
     const isCut = this.#faults.isCut(from, to)
-    if (!this.isConnected(from, to) && !isCut && this.#endpoints.has(from)) this.#dial(from, to)
+    if (!this.isConnected(from, to) && !isCut && this.#runs.has(from)) this.#dial(from, to)
     const frames = this.#parcels.get(link(from, to)) ?? []
     if (this.#isOpen(from, to)) {
       this.#parcels.delete(link(from, to))
@@ -274,7 +280,7 @@ export class SimulatedNetwork {
     }
     this.#time.after(this.#random.below(this.quality.detectionMs + 1), () => {
       this.#parcels.delete(link(from, to))
-      this.#endpoints.get(from)?.unreachable(to)
+      this.#endpoint(from)?.unreachable(to)
     })
   }
 
@@ -287,7 +293,7 @@ export class SimulatedNetwork {
   }
 
   #dialAll(): void {
-    for (const peer of this.#endpoints.keys()) for (const other of this.#wanted.get(peer) ?? []) this.#dialIfDue(peer, other)
+    for (const peer of this.#runs.keys()) for (const other of this.#wanted.get(peer) ?? []) this.#dialIfDue(peer, other)
   }
 
   /** Dials between `peer` and those that it wants, or that want it. */
@@ -297,7 +303,7 @@ export class SimulatedNetwork {
 
   #dialIfDue(peer: PeerId, other: PeerId): void {
     const [a, b] = peer < other ? [peer, other] : [other, peer]
-    if (a !== b && this.#endpoints.has(a) && this.#endpoints.has(b) && this.#shouldDial(a, b)) this.#dialLater(a, b, REDIAL_MS)
+    if (a !== b && this.#runs.has(a) && this.#runs.has(b) && this.#shouldDial(a, b)) this.#dialLater(a, b, REDIAL_MS)
   }
 
   #shouldDial(a: PeerId, b: PeerId): boolean {
@@ -310,12 +316,12 @@ export class SimulatedNetwork {
     this.#dialling.add(link(a, b))
     this.#time.after(1 + this.#random.below(withinMs), () => {
       this.#dialling.delete(link(a, b))
-      if (this.#endpoints.has(a) && this.#endpoints.has(b) && this.#shouldDial(a, b)) this.#dial(a, b)
+      if (this.#runs.has(a) && this.#runs.has(b) && this.#shouldDial(a, b)) this.#dial(a, b)
     })
   }
 
   #dial(a: PeerId, b: PeerId): void {
-    const [left, right] = [this.#endpoints.get(a), this.#endpoints.get(b)]
+    const [left, right] = [this.#endpoint(a), this.#endpoint(b)]
     if (left === undefined || right === undefined) return
     if (!this.#hasRoom(a) || !this.#hasRoom(b)) return
     this.statistics.dials += 1
@@ -343,10 +349,10 @@ export class SimulatedNetwork {
 
   /** Ends a connection to a distant peer once nothing was sent on it for a while. */
   #closeWhenIdle(peer: PeerId, other: PeerId, afterMs: number): void {
-    if (!this.#isOpen(peer, other) || this.#endpoints.get(peer)?.isDistant(other) !== true) return
+    if (!this.#isOpen(peer, other) || this.#endpoint(peer)?.isDistant(other) !== true) return
     this.#time.after(afterMs, () => {
-      const usedMs = this.#open.get(peer)?.get(other)
-      if (usedMs === undefined || this.#endpoints.get(peer)?.isDistant(other) !== true) return
+      const usedMs = this.#runs.get(peer)?.open.get(other)
+      if (usedMs === undefined || this.#endpoint(peer)?.isDistant(other) !== true) return
       const restMs = usedMs + distantIdleMs - this.#time.nowMs
       if (restMs > 0) return this.#closeWhenIdle(peer, other, restMs)
       // The other end may want it still.
@@ -356,7 +362,7 @@ export class SimulatedNetwork {
 
   /** Makes room for one more connection, at the expense of the one that was used least recently of those that nobody wants. */
   #hasRoom(peer: PeerId): boolean {
-    const open = this.#open.get(peer)
+    const open = this.#runs.get(peer)?.open
     if (open === undefined || open.size < this.quality.connectionsMax) return true
     for (const [other] of [...open].toSorted(([, usedMs], [, laterMs]) => usedMs - laterMs)) {
       if (this.#wanted.get(peer)?.has(other) === true) continue
@@ -369,21 +375,21 @@ export class SimulatedNetwork {
   }
 
   #use(peer: PeerId, other: PeerId): void {
-    this.#open.get(peer)?.set(other, this.#time.nowMs)
+    this.#runs.get(peer)?.open.set(other, this.#time.nowMs)
   }
 
   /** Peers that believe to be connected to one that does not know of it. */
   #halfOpenTo(peer: PeerId): readonly PeerId[] {
-    return [...this.#open].flatMap(([other, open]) => (open.has(peer) ? [other] : []))
+    return [...this.#runs].flatMap(([other, { open }]) => (open.has(peer) ? [other] : []))
   }
 
   #notice(peer: PeerId, other: PeerId): void {
-    if (this.#open.get(peer)?.delete(other) !== true) return
+    if (this.#runs.get(peer)?.open.delete(other) !== true) return
     this.#mesh?.disconnected(peer, other)
-    this.#endpoints.get(peer)?.disconnected(other)
+    this.#endpoint(peer)?.disconnected(other)
   }
 
   #isOpen(peer: PeerId, other: PeerId): boolean {
-    return this.#open.get(peer)?.has(other) === true
+    return this.#runs.get(peer)?.open.has(other) === true
   }
 }

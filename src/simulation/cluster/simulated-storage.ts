@@ -237,7 +237,7 @@ export class SimulatedStorage {
   #change(operation: BatchOperation): void {
     const mapKey = toMapKey(operation.key)
     if (operation.type === 'delete') this.#kind(mapKey).delete(mapKey)
-    else this.#kind(mapKey).set(mapKey, { key: operation.key.slice(), value: operation.value.slice(), isDamaged: false })
+    else this.#kind(mapKey).set(mapKey, { key: kept(operation.key), value: kept(operation.value), isDamaged: false })
   }
 
   #delay(ms: number): number {
@@ -250,6 +250,11 @@ export class SimulatedStorage {
       if (generation === this.#generation) act()
     })
   }
+}
+
+/** Bytes as they are now. A part of a larger buffer may be written over when the buffer is used again, so it is copied. */
+function kept(bytes: Uint8Array): Uint8Array {
+  return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice()
 }
 
 const FAILED = { ok: false, failure: 'failed' } as const

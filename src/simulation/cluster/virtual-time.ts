@@ -6,17 +6,14 @@
  */
 import { assert } from '../../core/errors.ts'
 
-interface ScheduledEvent {
-  readonly atMs: number
-  readonly order: number
-  readonly act: () => void
-}
-
 /** Events within one moment; past it the run would never end, and stops with an error instead. */
 const eventsPerMomentMax = 200_000
 
 export class VirtualTime {
-  readonly #heap: ScheduledEvent[] = []
+  /** A binary heap in three plain arrays: most of its work is to compare times, which then lie side by side. */
+  readonly #times: number[] = []
+  readonly #orders: number[] = []
+  readonly #acts: (() => void)[] = []
   #nowMs = 0
   #scheduled = 0
   #happened = 0
@@ -34,31 +31,33 @@ export class VirtualTime {
 
   /** Events that wait for their time. */
   get waiting(): number {
-    return this.#heap.length
+    return this.#times.length
   }
 
   /** Lets `act` happen after `delayMs`; after all else of this moment when that is 0. */
   after(delayMs: number, act: () => void): void {
-    this.#push({ atMs: this.#nowMs + Math.max(delayMs, 0), order: this.#scheduled, act })
+    this.#push(this.#nowMs + Math.max(delayMs, 0), this.#scheduled, act)
     this.#scheduled += 1
   }
 
   /** Lets the next event happen; false when there is none. */
   step(): boolean {
-    const event = this.#pop()
-    if (event === undefined) return false
-    this.#inThisMoment = event.atMs === this.#nowMs ? this.#inThisMoment + 1 : 0
+    const atMs = this.#times[0]
+    if (atMs === undefined) return false
+    const act = this.#acts[0] as () => void
+    this.#removeFirst()
+    this.#inThisMoment = atMs === this.#nowMs ? this.#inThisMoment + 1 : 0
     assert(this.#inThisMoment < eventsPerMomentMax, 'time stands still: one event leads to the next within the same moment')
-    this.#nowMs = event.atMs
+    this.#nowMs = atMs
     this.#happened += 1
-    event.act()
+    act()
     return true
   }
 
   /** Lets everything happen that is due within `forMs`. */
   run(forMs: number): void {
     const untilMs = this.#nowMs + forMs
-    while ((this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY) <= untilMs) this.step()
+    while ((this.#times[0] ?? Number.POSITIVE_INFINITY) <= untilMs) this.step()
     this.#nowMs = untilMs
   }
 
@@ -66,7 +65,7 @@ export class VirtualTime {
   runUntil(condition: () => boolean, withinMs: number): boolean {
     const untilMs = this.#nowMs + withinMs
     while (!condition()) {
-      if ((this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY) > untilMs) {
+      if ((this.#times[0] ?? Number.POSITIVE_INFINITY) > untilMs) {
         this.#nowMs = untilMs
         return condition()
       }
@@ -75,40 +74,48 @@ export class VirtualTime {
     return true
   }
 
-  #push(event: ScheduledEvent): void {
-    const heap = this.#heap
-    let index = heap.length
-    heap.push(event)
+  #push(atMs: number, order: number, act: () => void): void {
+    const times = this.#times
+    let index = times.length
+    // The newest event is behind all others of its moment.
     while (index > 0) {
       const parent = (index - 1) >> 1
-      const above = heap[parent]
-      if (above === undefined || isBefore(above, event)) break
-      heap[index] = above
+      if ((times[parent] as number) <= atMs) break
+      this.#move(parent, index)
       index = parent
     }
-    heap[index] = event
+    this.#put(index, atMs, order, act)
   }
 
-  #pop(): ScheduledEvent | undefined {
-    const heap = this.#heap
-    const first = heap[0]
-    const last = heap.pop()
-    if (first === undefined || last === undefined || heap.length === 0) return first
+  #removeFirst(): void {
+    const times = this.#times
+    const atMs = times.pop() as number
+    const order = this.#orders.pop() as number
+    const act = this.#acts.pop() as () => void
+    const { length } = times
+    if (length === 0) return
     let index = 0
-    for (;;) {
-      const left = index * 2 + 1
-      const right = heap[left + 1]
-      const smaller = right !== undefined && isBefore(right, heap[left] as ScheduledEvent) ? left + 1 : left
-      const below = heap[smaller]
-      if (below === undefined || isBefore(last, below)) break
-      heap[index] = below
-      index = smaller
+    for (let child = 1; child < length; child = index * 2 + 1) {
+      if (child + 1 < length && this.#isBefore(child + 1, times[child] as number, this.#orders[child] as number)) child++
+      if (!this.#isBefore(child, atMs, order)) break
+      this.#move(child, index)
+      index = child
     }
-    heap[index] = last
-    return first
+    this.#put(index, atMs, order, act)
   }
-}
 
-function isBefore(a: ScheduledEvent, b: ScheduledEvent): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+  #isBefore(index: number, atMs: number, order: number): boolean {
+    const time = this.#times[index] as number
+    return time < atMs || (time === atMs && (this.#orders[index] as number) < order)
+  }
+
+  #move(from: number, to: number): void {
+    this.#put(to, this.#times[from] as number, this.#orders[from] as number, this.#acts[from] as () => void)
+  }
+
+  #put(index: number, atMs: number, order: number, act: () => void): void {
+    this.#times[index] = atMs
+    this.#orders[index] = order
+    this.#acts[index] = act
+  }
 }

@@ -36,7 +36,8 @@ export class LinkFaults {
   }
 
   isBlocked(from: PeerId, to: PeerId): boolean {
-    return (this.#blocked.size > 0 && this.#blocked.has(link(from, to))) || this.#isolated.has(from) || this.#isolated.has(to)
+    if (this.#isolated.size > 0 && (this.#isolated.has(from) || this.#isolated.has(to))) return true
+    return this.#blocked.size > 0 && this.#blocked.has(link(from, to))
   }
 
   /** True when nothing goes at least one way. */
