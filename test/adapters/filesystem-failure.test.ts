@@ -51,6 +51,10 @@ describe('a folder that cannot be a storage is refused and left as it was', () =
     expect([...(await contents(folder)).values()]).toEqual(['three years of work'])
   })
 
+  test.runIf(process.platform === 'linux')('a folder where the system takes none, without trying for ever', async () => {
+    expect(await errorOf(opened('/proc/dynamesh/storage'))).toMatchObject({ code: 'ERR_IO', errno: 'ENOENT' })
+  })
+
   test('a folder of a newer format is not changed by a single byte', async () => {
     await (await opened()).close()
     await writeFile(join(folder, 'FORMAT'), 'dynamesh storage format 7\nneeds dynamesh >= 4.2.0\n')

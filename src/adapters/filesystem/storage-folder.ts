@@ -8,9 +8,10 @@
  * any descriptor of it, as a second opener that is turned away by the engine does. So within the process a second opener is turned away
  * here, before the engine is touched. Worker threads do not see each other's claims: one storage belongs to one thread.
  */
-import { mkdir, open, readFile, readdir, realpath, rename, stat } from 'node:fs/promises'
+import { open, readFile, readdir, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StoreError } from '../../core/errors.ts'
+import { makeFolder } from './make-folder.ts'
 import { lockedError } from '../rows/lifecycle.ts'
 
 /** Format of the folder's contents that this code writes and reads. */
@@ -37,7 +38,7 @@ export interface FolderClaim {
  * @throws `ERR_STORE_LOCKED` while another storage of this process has it, `ERR_STORE_VERSION`, `ERR_CONFIG`, `ERR_RECORD_CORRUPT`
  */
 export async function claimFolder(folder: string): Promise<FolderClaim> {
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   const path = await realpath(folder)
   const { dev, ino } = await stat(path, { bigint: true })
   const identity = `${dev}:${ino}`

@@ -2,9 +2,10 @@
  * What a demo keeps between runs: the names, ports and identities of its peers, in one file of its folder. Ports stay the same so
  * that a page which was open, and the peers themselves, find each other again.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreError } from '../../core/errors.ts'
+import { makeFolder } from '../../entry/nodejs-folder.ts'
 import { freePorts, isPortFree } from '../start/listen.ts'
 import { reason } from '../terminal/named-file.ts'
 
@@ -66,7 +67,7 @@ export async function saveLayout(folder: string, plans: readonly EdgePlan[]): Pr
   const file = join(folder, LAYOUT_FILE)
   const peers = plans.map(({ name, port, webSocketPort, peerId }) => ({ name, port, webSocketPort, peerId }))
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     await writeFile(`${file}.draft`, JSON.stringify({ peers }, undefined, 2) + '\n')
     await rename(`${file}.draft`, file)
   } catch (error) {
