@@ -127,6 +127,8 @@ export const backgroundRecordsPerSecondMax = 20_000
 export const takesMax = 8
 /** Records of one of them that are waited for; past it the oldest are no longer. A giver names far fewer before it has sent them. */
 export const takesWantedMax = 4096
+/** Members that this peer has refilled and remembers; past it the one refilled first is forgotten, and refilled once more should it ask again. */
+export const refillsKeptMax = 64
 /** Trie nodes in one message of anti-entropy. (*wire*) */
 export const exchangeNodesMax = 1024
 /** Keys whose versions are in one message of anti-entropy. (*wire*) */

@@ -57,7 +57,7 @@ function checkChange(ringPeer: RingPeer, change: unknown): Change {
   const join = newcomers(reader)
   const twice = [...leave, ...evict, ...join.map(({ peerId }) => peerId)].find((peer, index, all) => all.indexOf(peer) !== index)
   if (twice !== undefined) reader.problem('ERR_OPTIONS', `${twice} is named twice`)
-  const present = join.find(({ peerId }) => ringPeer.ring().members.some(member => member.peerId === peerId))
+  const present = join.find(({ peerId }) => ringPeer.ring().isMember(peerId))
   if (present !== undefined) reader.problem('ERR_OPTIONS', `${present.peerId} is a member already`)
   if (leave.length + evict.length + join.length === 0) reader.problem('ERR_OPTIONS', 'nobody joins, leaves or is evicted')
   reader.finish()

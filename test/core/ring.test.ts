@@ -34,6 +34,7 @@ describe('any ring', () => {
           expect(new Set(owners).size).toBe(owners.length)
           expect(owners.every(owner => able.has(owner))).toBe(true)
         }
+        expect(members.every(({ peerId }) => ring.isMember(peerId) === able.has(peerId))).toBe(true)
       }),
       runs
     )

@@ -38,6 +38,8 @@ export interface Ring {
   readonly members: readonly RingMember[]
   /** What the ring cannot do with these members, in plain sentences: too few members, zones or durable peers. */
   readonly warnings: readonly string[]
+  /** Whether `peer` is one of {@link Ring.members}; costs the same however many they are. */
+  isMember(peer: PeerId): boolean
   /** The owners of a partition, nearest first: min(N, members) distinct peers. */
   owners(partition: number): readonly PeerId[]
   /** The owners of a partition, then all other members in walk order. */
@@ -68,6 +70,7 @@ class ComputedRing implements Ring {
   readonly #assignment: Assignment
   readonly #lists = new Map<number, readonly PeerId[]>()
   #partitionsOf: ReadonlyMap<PeerId, readonly number[]> | undefined
+  #memberIds: ReadonlySet<PeerId> | undefined
 
   constructor(members: readonly RingMember[], options: Required<RingOptions>) {
     this.members = members
@@ -78,6 +81,11 @@ class ComputedRing implements Ring {
     this.#owners = indices.map(owners => Object.freeze(owners.map(index => this.#peer(index))))
     this.digest = digestOf(members, options, indices)
     this.warnings = ringWarnings(members, options, this.#assignment.placement)
+  }
+
+  isMember(peer: PeerId): boolean {
+    this.#memberIds ??= new Set(this.members.map(({ peerId }) => peerId))
+    return this.#memberIds.has(peer)
   }
 
   owners(partition: number): readonly PeerId[] {

@@ -5,7 +5,7 @@
  * everything, so a pass that the storage cut short goes on with the next question.
  */
 import type { PeerId } from '../../core/identifiers.ts'
-import { transferPageRows } from '../../core/limits.ts'
+import { refillsKeptMax, transferPageRows } from '../../core/limits.ts'
 import type { Effect, ScannedRow, StorageClient } from '../effect.ts'
 import type { HintedHandoff } from '../handoff/hinted-handoff.ts'
 import type { Instant } from '../instant.ts'
@@ -31,7 +31,7 @@ interface Pass {
 
 export class Refill implements StorageClient {
   readonly #parts: RefillParts
-  /** Last pass for each member. */
+  /** Last pass for each member: those under way, and of those that have ended the last few, in the order in which they did. */
   readonly #passes = new Map<PeerId, Pass>()
   readonly #scans = new Map<number, Pass>()
 
@@ -110,6 +110,16 @@ export class Refill implements StorageClient {
     if (!allKept) return
     pass.after = rows.at(-1)?.key ?? pass.after
     if (rows.length === transferPageRows) this.#scan(pass, effects)
-    else pass.isDone = true
+    else this.#end(pass)
+  }
+
+  #end(pass: Pass): void {
+    pass.isDone = true
+    // Its member may have discarded its copies once more, and asked again.
+    if (this.#passes.get(pass.member) !== pass) return
+    this.#passes.delete(pass.member)
+    this.#passes.set(pass.member, pass)
+    const ended = [...this.#passes.values()].filter(({ isDone }) => isDone)
+    for (const { member } of ended.slice(0, -refillsKeptMax)) this.#passes.delete(member)
   }
 }

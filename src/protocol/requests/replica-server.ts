@@ -101,9 +101,8 @@ export class ReplicaServer {
   #refusal({ key, record, hintFor }: Replicate): ReplicaStatus | undefined {
     const { routing, hints } = this.#parts
     const ring = routing.ring()
-    const isMember = ring.members.some(member => member.peerId === routing.self)
-    if (!isMember) return 'not-owner'
-    if (hintFor.some(target => target === routing.self || !ring.members.some(member => member.peerId === target))) return 'not-owner'
+    if (!ring.isMember(routing.self)) return 'not-owner'
+    if (hintFor.some(target => target === routing.self || !ring.isMember(target))) return 'not-owner'
     if (hintFor.length === 0 && !ownersOf(routing, key).includes(routing.self)) return 'not-owner'
     const bytes = key.length + valueBytes(record)
     return hintFor.some(target => hints.isFull(target, bytes)) ? 'hints-full' : undefined
@@ -158,8 +157,7 @@ export class ReplicaServer {
     const { routing, coordinator } = this.#parts
     const { id } = message
     if (this.#isRepeated(from, id)) return
-    const isMember = routing.ring().members.some(member => member.peerId === routing.self)
-    if (!isMember)
+    if (!routing.ring().isMember(routing.self))
       return reply(effects, from, {
         type: 'put-result',
         id,
