@@ -238,9 +238,33 @@ describe('a view', () => {
 })
 
 describe('the members of the ring', () => {
-  test.each(statuses)('%s: in the ring only when joining or up', status => {
+  test.each(statuses)('%s: in the ring with others only when joining or up', status => {
+    const stays = { peerId: yves, weight: 4, durable: true, zone: undefined }
     const isIn = status === 'joining' || status === 'up'
+    expect(ringMembers(viewOf(member(status), member('up', { peerId: yves })))).toEqual(
+      isIn ? [{ ...stays, peerId: xena }, stays] : [stays]
+    )
+  })
+
+  test.each(statuses)('%s: alone it is the ring until it has gone', status => {
+    const isIn = status !== 'left' && status !== 'evicted'
     expect(ringMembers(viewOf(member(status)))).toEqual(isIn ? [{ peerId: xena, weight: 4, durable: true, zone: undefined }] : [])
+  })
+
+  test('are, where all are leaving, the one that goes last: a durable one before a heavy one, and then by its id', () => {
+    const named = (...members: readonly MemberRecord[]): readonly PeerId[] => ringMembers(viewOf(...members)).map(({ peerId }) => peerId)
+    const [zoe, una] = ['Zoe', 'Una'] as [PeerId, PeerId]
+    const leaving = [
+      member('leaving', { peerId: zoe, weight: 2, durable: false }),
+      member('leaving', { peerId: yves, weight: 1 }),
+      member('leaving', { weight: 1 }),
+      member('leaving', { peerId: una, weight: 0 })
+    ]
+    expect(named(...leaving)).toEqual([xena])
+    expect(named(...leaving.slice(0, 2))).toEqual([yves])
+    expect(named(leaving[0] as MemberRecord, leaving[3] as MemberRecord)).toEqual([zoe])
+    expect(named(...leaving, member('joining', { peerId: 'Ada' as PeerId }))).toEqual(['Ada'])
+    expect(named(...leaving, member('up', { peerId: 'Ada' as PeerId, weight: 0 }))).toEqual([xena])
   })
 
   test('leave out clients, which have no weight, and come in the order of their ids', () => {

@@ -187,7 +187,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'retry-gets-smaller-quorum',
     breaks: 'a retry that asks for a larger W gets the answer of the first try',
     file: 'protocol/requests/put-coordinator.ts',
-    find: 'if (remembered !== undefined && remembered.acknowledged.length >= needed)',
+    find: 'if (remembered !== undefined && remembered.acknowledged.length >= enough)',
     replace: 'if (remembered !== undefined)'
   },
   {
@@ -467,15 +467,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'left-with-its-hints',
     breaks: 'a leaving peer is gone before its copies have found their owners',
     file: 'protocol/moving/departure.ts',
-    find: 'if (isLast ? this.#hasHeirs && replica.keys > 0 : hints.waiting().length > 0) return',
-    replace: 'if (isLast && this.#hasHeirs && replica.keys > 0) return'
+    find: 'if (isLast ? this.#isAwaited(knowsOthers) : hints.waiting().length > 0) return',
+    replace: 'if (isLast && this.#isAwaited(knowsOthers)) return'
   },
   {
     name: 'left-without-heirs',
     breaks: 'a leaving peer takes the only copies along when those who were to get them are evicted',
     file: 'protocol/moving/departure.ts',
-    find: 'if (isLast ? this.#hasHeirs && replica.keys > 0 : hints.waiting().length > 0) return',
-    replace: 'if (!isLast && hints.waiting().length > 0) return'
+    find: 'return replica.keys > 0 && this.#heirs.size > 0',
+    replace: 'return false'
   },
   {
     name: 'ring-by-number-of-members',

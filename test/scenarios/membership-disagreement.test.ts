@@ -28,6 +28,12 @@ function silenceViews(cluster: Cluster): () => void {
   }
 }
 
+/** Connections close in good order: what was said before is heard before they do. The last of all waits for whoever left unheard. */
+function letLastWordsArrive({ network, time }: Cluster): void {
+  const detach = network.detach.bind(network)
+  network.detach = (peer, goodbye) => time.after(20, () => detach(peer, goodbye))
+}
+
 describe('views that differ', () => {
   test('for minutes, as nothing is heard of a peer that leaves: reads find everything, and then all agree', () => {
     const cluster = filled(6)
@@ -178,6 +184,30 @@ describe('leaving', () => {
     expect(cluster.runUntil(() => cluster.departed.has(cyd) && cluster.departed.has(dee))).toBe(true)
     comesToRest(cluster)
     expectNothingLost(cluster)
+  })
+
+  test('of all peers at once gathers everything at one of them, which takes writes meanwhile and goes last', () => {
+    const cluster = filled(4, { profile: index => ({ durable: index !== 0, weight: index === 2 ? 2 : 1 }) })
+    letLastWordsArrive(cluster)
+    for (const peer of [ada, ben, cyd, dee]) cluster.peer(peer).leave()
+    cluster.run(20)
+    expect(cluster.put(ben, 'late', 'in the last moment', { quorum: 2 }).status).toBe('ok')
+    expect(cluster.runUntil(() => cluster.departed.size === 4)).toBe(true)
+    expect([...cluster.departed].at(-1)).toBe(cyd)
+    expect(cluster.keys(cyd).toSorted()).toEqual([...keys, 'late'].sort())
+    for (const key of keys) expect(cluster.copyValues(cyd, key)).toEqual([`value of ${key}`])
+    for (const peer of [ada, ben, dee]) expect(cluster.keys(peer)).toEqual([])
+  })
+
+  test('of all peers at once, of which two change their minds, leaves everything with those', () => {
+    const cluster = filled(4)
+    for (const peer of cluster.peers) cluster.peer(peer).leave()
+    cluster.run(20)
+    cluster.restart(cyd)
+    cluster.restart(dee)
+    expect(cluster.runUntil(() => cluster.departed.has(ada) && cluster.departed.has(ben))).toBe(true)
+    comesToRest(cluster)
+    expectNothingLost(cluster, cyd)
   })
 
   test('of the last durable peer hands everything to the tabs that stay', () => {

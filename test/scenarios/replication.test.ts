@@ -131,4 +131,13 @@ describe('a request id', () => {
     expect(cluster.get(cyd, 'k', { quorum: 3 }).values).toEqual(['once'])
     expect(cluster.put(cyd, 'k', 'more').siblings).toBe(2)
   })
+
+  test('makes a retry that asks for more than the first got count anew: fewer owners do not make the first answer enough', () => {
+    const cluster = clusterOf(2)
+    const request = aRequest(2)
+    cluster.partition([ada], [ben])
+    expect(cluster.put(ada, 'k', 'once', { request, quorum: 1 })).toMatchObject({ acknowledged: [ada], n: 2 })
+    cluster.peer(ada).evict(ben)
+    expect(cluster.put(ada, 'k', 'once', { request, quorum: 2 })).toMatchObject({ acknowledged: [ada], n: 1, w: 1 })
+  })
 })

@@ -130,5 +130,11 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found:
       'a peer that had lost its disk and left seemed to be up to those who had heard it before, and no operator of the simulation said that it was gone'
-  }
+  },
+  ...[512066, 512083, 512157, 512199, 512273].map(seed => ({
+    seed,
+    operations: 300,
+    found:
+      'peers waited for each other for ever to come up or to leave, after an operator had taken all others for gone at one that was leaving, cut off'
+  }))
 ]

@@ -31,7 +31,8 @@ export class MembershipView {
   readonly #sums: ViewSums
   #digest: string | undefined
   #replicas: ReadonlyMap<ReplicaId, MemberRecord> | undefined
-  #ringMembers: readonly RingMember[] | undefined
+  /** Those of the ring while anybody stays. */
+  #staying: readonly RingMember[] | undefined
   #present: readonly PeerId[] | undefined
   /** The branch of each record, in their order: the same in all views that know the same peers. */
   #branches: Uint8Array | undefined
@@ -107,8 +108,8 @@ export class MembershipView {
 
   /** See {@link ringMembers}. */
   get ringMembers(): readonly RingMember[] {
-    this.#ringMembers ??= this.#sorted.filter(isInRing).map(ringMemberOf)
-    return this.#ringMembers
+    this.#staying ??= this.#sorted.filter(isInRing).map(ringMemberOf)
+    return this.#staying.length > 0 ? this.#staying : lastToLeave(this.#sorted)
   }
 
   /** The view with `record` in the place of what was known of its peer. */
@@ -118,7 +119,7 @@ export class MembershipView {
     const sorted = this.#sorted.slice()
     sorted.splice(place, before === undefined ? 0 : 1, record)
     const view = new MembershipView(sorted, this.#sums.changed(lasting([record]), lasting(before === undefined ? [] : [before])))
-    view.#ringMembers = this.#ringMembersWith(before, record)
+    view.#staying = this.#stayingWith(before, record)
     view.#present = this.#presentWith(before, record)
     if (before !== undefined) view.#branches = this.#branches
     return view
@@ -136,13 +137,13 @@ export class MembershipView {
   forgetting(gone: MemberRecord): MembershipView {
     const sorted = this.#sorted.toSpliced(placeOf(this.#sorted, gone.peerId), 1)
     const view = new MembershipView(sorted, this.#sums.changed([], [gone]))
-    view.#ringMembers = this.#ringMembers
+    view.#staying = this.#staying
     view.#present = this.#present
     return view
   }
 
-  #ringMembersWith(before: MemberRecord | undefined, after: MemberRecord): readonly RingMember[] | undefined {
-    const known = this.#ringMembers
+  #stayingWith(before: MemberRecord | undefined, after: MemberRecord): readonly RingMember[] | undefined {
+    const known = this.#staying
     if (known === undefined || isSameInRing(before, after)) return known
     const isIn = before !== undefined && isInRing(before)
     return known.toSpliced(placeOf(known, after.peerId), isIn ? 1 : 0, ...(isInRing(after) ? [ringMemberOf(after)] : []))
@@ -210,6 +211,9 @@ const IN_RING: ReadonlySet<MemberStatus> = new Set(['joining', 'up'])
  *
  * A joining peer is in, because it must receive the writes of its future partitions. A leaving one is out, so that its partitions get
  * their new owners; it keeps serving what it holds until they have it. `left`, `evicted` and weight 0 own nothing.
+ *
+ * Where all are leaving and nobody stays, one of them is the ring: the others give it what they have, and it goes last. Otherwise each would wait for ever
+ * for somebody to take its copies, and nobody could take a write.
  */
 export function ringMembers(view: MembershipView): readonly RingMember[] {
   return view.ringMembers
@@ -217,6 +221,13 @@ export function ringMembers(view: MembershipView): readonly RingMember[] {
 
 function isInRing({ status, weight }: MemberRecord): boolean {
   return weight > 0 && IN_RING.has(status)
+}
+
+/** Of those that leave, the one that most would have given their copies to: a durable one before a heavy one, then by its id. */
+function lastToLeave(sorted: readonly MemberRecord[]): readonly RingMember[] {
+  const leaving = sorted.filter(({ status, weight }) => status === 'leaving' && weight > 0)
+  const [last] = leaving.toSorted((a, b) => Number(b.durable) - Number(a.durable) || b.weight - a.weight)
+  return last === undefined ? [] : [ringMemberOf(last)]
 }
 
 function isSameInRing(before: MemberRecord | undefined, after: MemberRecord): boolean {

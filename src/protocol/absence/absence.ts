@@ -7,6 +7,8 @@
  * this peer was have lived on without it: what this peer owned together with one of them is there, or was deleted, and the copies here are discarded
  * (`discard.ts`). Other copies are kept. Without that question, a cluster that was switched off for a weekend would discard all it has.
  *
+ * An absence once noticed ends with that question only: an operator who declares the others gone meanwhile knows no better what they have forgotten.
+ *
  * For this to hold, a peer takes part in reaping only after it was in contact for a whole grace since its last long absence. Not covered: peers that
  * were cut off together, and so were in contact all the time; and clocks that differ by more than an eighth of the grace less the two 24ths that a
  * note may lag.
@@ -81,7 +83,7 @@ export class Absence implements StorageClient {
   #noted: ContactNote | undefined
   #lookAtMs = Number.POSITIVE_INFINITY
   #doubt: Doubt | undefined
-  /** The ring before the doubt, also after a crash in the middle of it. */
+  /** The ring that an absence began with, from when that is noticed until the question is decided, also after a crash meanwhile. */
   #before: Ring | undefined
 
   constructor(parts: AbsenceParts) {
@@ -103,6 +105,7 @@ export class Absence implements StorageClient {
     this.#gapMs = gapMs
     this.#confirmedMs = confirmedMs
     this.#lookAtMs = now.ms
+    this.#notice(now)
   }
 
   /** True while this peer may tell nobody of its copies. */
@@ -117,7 +120,7 @@ export class Absence implements StorageClient {
 
   /** True when the last contact is so long ago that the next one raises doubt. */
   isAway(now: Instant): boolean {
-    return now.wallMs - this.#latestMs > this.#limitMs && this.#others().length > 0
+    return this.#before !== undefined || (now.wallMs - this.#latestMs > this.#limitMs && this.#others().length > 0)
   }
 
   /** True when this peer knows enough of the last grace to take part in reaping. */
@@ -154,8 +157,9 @@ export class Absence implements StorageClient {
       return this.#ask(now, this.#doubt, effects)
     }
     this.#lookAtMs = now.ms + absenceMs.look
+    if (this.#notice(now)) this.noteAgain()
     // Who is the whole cluster is in contact with it.
-    if (this.#others().length === 0) this.#latestMs = Math.max(this.#latestMs, now.wallMs)
+    if (this.#before === undefined && this.#others().length === 0) this.#latestMs = Math.max(this.#latestMs, now.wallMs)
     this.#note(now, effects)
   }
 
@@ -196,6 +200,13 @@ export class Absence implements StorageClient {
     return routing.ring().members.flatMap(({ peerId }) => (peerId === routing.self ? [] : [peerId]))
   }
 
+  /** True when it is news that this peer is away. */
+  #notice(now: Instant): boolean {
+    if (this.#before !== undefined || !this.isAway(now)) return false
+    this.#before = this.#parts.routing.ring()
+    return true
+  }
+
   #doubtAll(now: Instant, effects: Effect[]): void {
     const { tokens } = this.#parts
     this.#doubt = {
@@ -210,7 +221,7 @@ export class Absence implements StorageClient {
     this.#gapMs = this.#latestMs
     this.#sinceMs = now.wallMs
     this.#lookAtMs = now.ms
-    this.#before ??= this.#parts.routing.ring()
+    this.#notice(now)
     this.#keep(effects)
     this.#parts.doubted(now, effects)
   }
@@ -250,9 +261,11 @@ export class Absence implements StorageClient {
     this.#judge(now, doubt, effects)
   }
 
-  /** Decides when everybody has answered, or nobody else answers for a while. */
+  /** Decides when everybody has answered, or nobody else answers for a while. One that knows of nobody waits to be told of others as long. */
   #judge(now: Instant, doubt: Doubt, effects: Effect[]): void {
-    const haveAll = this.#others().every(peer => doubt.answered.has(peer))
+    const others = this.#others()
+    if (others.length === 0) doubt.firstAnswerMs = Math.min(doubt.firstAnswerMs, now.ms)
+    const haveAll = others.length > 0 && others.every(peer => doubt.answered.has(peer))
     if (haveAll || now.ms - doubt.firstAnswerMs >= absenceMs.patience) this.#decide(now, doubt, effects)
   }
 

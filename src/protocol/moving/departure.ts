@@ -1,9 +1,11 @@
 /**
  * A peer that leaves for good: it serves until all reachable members know the ring without it, and every copy has found its owners.
  *
- * The last member leaves with all it has, as there is nobody to give it to. One that became the last while it was leaving, because those who were to
- * get its copies were evicted meanwhile, stays: they may come back.
+ * The last member leaves with all it has, as there is nobody to give it to. Where all leave at once, that is the one that the ring is left with
+ * (`ringMembers`): it waits until the others have given it what they have, and are gone. One that became the last because somebody who was to get its
+ * copies was declared gone meanwhile stays: nobody says so of itself, and it may come back.
  */
+import type { PeerId } from '../../core/identifiers.ts'
 import type { Completion } from './completion.ts'
 import { keepers } from '../membership/wanted-peers.ts'
 import type { Effect } from '../effect.ts'
@@ -28,8 +30,8 @@ export interface DepartureParts {
 export class Departure {
   readonly #parts: DepartureParts
   #isUnderWay = false
-  /** True when there were others to give the copies to. */
-  #hasHeirs = false
+  /** All that were to get some of the copies since this peer began to leave, but for those that left and gave away what they got. */
+  readonly #heirs = new Set<PeerId>()
   /** True once the reachable members know that this peer is leaving. */
   #isDismissed = false
 
@@ -42,9 +44,9 @@ export class Departure {
   }
 
   begin(now: Instant, effects: Effect[]): void {
-    const { routing, membership, completion } = this.#parts
+    const { membership, completion } = this.#parts
     this.#isUnderWay = true
-    this.#hasHeirs ||= routing.ring().members.some(({ peerId }) => peerId !== routing.self)
+    this.#noteHeirs()
     membership.setStatus(now, 'leaving', effects)
     completion.await(now, effects)
     this.finish(now, effects)
@@ -58,13 +60,30 @@ export class Departure {
 
   /** Left when every copy was given away, or there is nobody to give it to. */
   finish(now: Instant, effects: Effect[]): void {
-    const { routing, hints, replica, coordinator, membership, transfer } = this.#parts
-    if (!this.#isUnderWay || transfer.running) return
+    if (!this.#isUnderWay) return
+    const { routing, hints, coordinator, membership, transfer } = this.#parts
+    const isLast = !this.#noteHeirs()
+    if (transfer.running) return
     const knowsOthers = keepers(membership.view, routing.self).length > 0
     if (knowsOthers && (!this.#isDismissed || coordinator.active > 0)) return
-    const isLast = routing.ring().members.length === 0
-    if (isLast ? this.#hasHeirs && replica.keys > 0 : hints.waiting().length > 0) return
+    if (isLast ? this.#isAwaited(knowsOthers) : hints.waiting().length > 0) return
     this.#isUnderWay = false
     membership.setStatus(now, 'left', effects, [{ kind: 'report', event: { type: 'left' } }])
+  }
+
+  /** False when there are no others in the ring to give copies to. */
+  #noteHeirs(): boolean {
+    const { routing, membership } = this.#parts
+    const heirs = routing.ring().members.filter(({ peerId }) => peerId !== routing.self)
+    for (const { peerId } of heirs) this.#heirs.add(peerId)
+    for (const heir of this.#heirs) if (membership.view.get(heir)?.status === 'left') this.#heirs.delete(heir)
+    return heirs.length > 0
+  }
+
+  /** True while the last one must not go: others are still to give it what they have, or may come back for what it holds. */
+  #isAwaited(knowsOthers: boolean): boolean {
+    const { routing, replica } = this.#parts
+    if (knowsOthers && routing.ring().members.length > 0) return true
+    return replica.keys > 0 && this.#heirs.size > 0
   }
 }

@@ -197,12 +197,14 @@ export class PutCoordinator {
 
   /**
    * A request that is under way or was acknowledged here before is answered, not repeated. A retry that asks for more, or for less, than the
-   * first runs by itself: it finds the same dot, and counts its own acknowledgements.
+   * first runs by itself: it finds the same dot, and counts its own acknowledgements. So does one that today's fewer owners would be enough for, and those
+   * of the first answer would not.
    */
   #joinEarlier(now: Instant, put: CoordinatedPut, needed: number, effects: Effect[]): boolean {
     const remembered = this.#remembered.get(put.request)
     const underway = this.#byRequest.get(put.request)
-    if (remembered !== undefined && remembered.acknowledged.length >= needed) put.done(now, remembered, effects)
+    const enough = Math.max(needed, Math.min(put.w, remembered?.n ?? 0))
+    if (remembered !== undefined && remembered.acknowledged.length >= enough) put.done(now, remembered, effects)
     else if (underway !== undefined && !underway.settled && underway.tally.needed === needed) underway.done.push(put.done)
     else return false
     return true

@@ -34,21 +34,21 @@ export const leave: FaultAction = scene => {
   return peer?.peer
 }
 
-/** Of two peers that store something one is cut off as it begins to leave, and takes the other for gone for good: it must not go before its heir is back. */
+/** A peer is cut off as it begins to leave, and its operator takes all others for gone for good: it must not go before its heirs are back. */
 export const leaveDeserted: FaultAction = scene => {
   const { cluster, random } = scene
-  const keepers = cluster.running().filter(({ ringPeer }) => (ringPeer?.member?.weight ?? 0) > 0)
-  const isQuiet = cluster.running().every(({ ringPeer, isPaused }) => ringPeer?.status === 'up' && !isPaused)
+  const keepers = cluster.running().filter(({ ringPeer }) => ringPeer?.status === 'up' && (ringPeer.member?.weight ?? 0) > 0)
   const [peer, heir] = shuffled(random, keepers)
-  if (!isQuiet || keepers.length !== 2 || peer === undefined || heir === undefined) return undefined
+  if (peer === undefined || heir === undefined || peer.isPaused) return undefined
   // One that holds nothing, or takes itself for the last, rightly goes; its heir would have to be told by its operator.
   if (peer.storage.rows(prefixes.row).length === 0) return undefined
-  if (peer.ringPeer?.ring().members.some(({ peerId }) => peerId === heir.peer) !== true) return undefined
+  if (peer.ringPeer?.ring().members.some(({ peerId }) => peerId !== peer.peer) !== true) return undefined
   const durationMs = desertedAtLeastMs + drawDuration(scene)
   peer.leave()
   cutOff(cluster, peer.peer, durationMs)
   cluster.time.after(random.below(desertedAtLeastMs), () => {
-    if (!scene.isOver()) peer.evict(heir.peer)
+    if (scene.isOver()) return
+    for (const other of peer.ringPeer?.view.present ?? []) if (other !== peer.peer) peer.evict(other)
   })
   return `${peer.peer} for ${durationMs} ms`
 }
