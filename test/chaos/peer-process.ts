@@ -17,6 +17,7 @@ import {
   type RingInfo
 } from '../../src/entry/nodejs.ts'
 import type { StorageRow } from '../../src/ports/storage.ts'
+import { rowsOnDisk } from '../setup/disk-rows.ts'
 import { metaKey } from '../../src/protocol/storage-layout.ts'
 import type { ChaosPeer, DeleteAnswer, MemorySample, ReadAnswer, StoredKeys, WriteAnswer } from './chaos-peer.ts'
 import { Inspector, liveBytes } from './inspector.ts'
@@ -180,12 +181,7 @@ export class PeerProcess implements ChaosPeer {
   }
 
   async rows(): Promise<readonly StorageRow[]> {
-    const disk = filesystemStorage(this.#settings.folder)
-    await disk.open()
-    const rows: StorageRow[] = []
-    for await (const { key, value } of disk.scan({ prefix: new Uint8Array(0) })) rows.push({ key: key.slice(), value: value.slice() })
-    await disk.close()
-    return rows
+    return rowsOnDisk(filesystemStorage(this.#settings.folder))
   }
 
   /** Leaves no process behind, whatever happened before. */

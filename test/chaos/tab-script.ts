@@ -1,5 +1,6 @@
 /** What runs in a tab of the chaos run: a peer from the browser entry of the package, driven with plain data. */
 import { fromBase64Url, toBase64Url } from '../../src/core/bytes.ts'
+import { rowsOnDisk } from '../setup/disk-rows.ts'
 import {
   createPeer,
   indexedDbStorage,
@@ -86,12 +87,8 @@ export const tabFunctions = {
   stop: (): Promise<void> => peer().stop(),
   /** Rows on the disk of a tab whose peer was stopped. */
   async rows(storage: string): Promise<readonly (readonly [string, string])[]> {
-    const disk = indexedDbStorage(storage)
-    await disk.open()
-    const rows: (readonly [string, string])[] = []
-    for await (const { key, value } of disk.scan({ prefix: new Uint8Array(0) })) rows.push([toBase64Url(key), toBase64Url(value)])
-    await disk.close()
-    return rows
+    const rows = await rowsOnDisk(indexedDbStorage(storage))
+    return rows.map(({ key, value }) => [toBase64Url(key), toBase64Url(value)])
   }
 }
 
