@@ -21,7 +21,7 @@ import { startCommand } from './commands/start.ts'
 import { statusCommand } from './commands/status.ts'
 import { suggestion } from './invocation/did-you-mean.ts'
 import { printableJson } from './terminal/escape.ts'
-import { exitCode, exitCodeOf } from './outcome/exit-code.ts'
+import { exitCode, exitCodeOf, interruptedCode } from './outcome/exit-code.ts'
 import { failureJson, failureText, toStoreError } from './outcome/failure.ts'
 import { commandHelp, programHelp } from './invocation/help.ts'
 import { BrokenPipe, processTerminal, type Terminal } from './terminal/terminal.ts'
@@ -106,7 +106,7 @@ function fail(thrown: unknown, command: string, words: readonly string[], termin
   const flags = words.includes('--') ? words.slice(0, words.indexOf('--')) : words
   if (flags.includes('--json')) terminal.note(printableJson(failureJson(error)))
   else terminal.note(failureText(command, error, flags.includes('--verbose')))
-  if (terminal.interrupted.aborted) return terminal.interrupted.reason === 'SIGINT' ? exitCode.interrupted : exitCode.terminated
+  if (terminal.interrupted.aborted) return interruptedCode(terminal.interrupted)
   return exitCodeOf(error)
 }
 

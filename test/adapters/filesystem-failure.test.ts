@@ -51,8 +51,17 @@ describe('a folder that cannot be a storage is refused and left as it was', () =
     expect([...(await contents(folder)).values()]).toEqual(['three years of work'])
   })
 
-  test.runIf(process.platform === 'linux')('a folder where the system takes none, without trying for ever', async () => {
+  test.runIf(process.platform === 'linux')('a folder where the system takes none is refused, without trying for ever', async () => {
+    await symlink(join(place, 'nowhere'), join(place, 'link'))
+    expect(await errorOf(opened(join(place, 'link', 'storage')))).toMatchObject({ code: 'ERR_IO', errno: 'ENOENT' })
     expect(await errorOf(opened('/proc/dynamesh/storage'))).toMatchObject({ code: 'ERR_IO', errno: 'ENOENT' })
+  })
+
+  test('a folder in folders that are not there yet is made with them, also by two at once', async () => {
+    const deep = join(place, 'one', 'two', 'storage')
+    const both = await Promise.allSettled([opened(deep), opened(deep)])
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    for (const result of both) if (result.status === 'fulfilled') await result.value.close()
   })
 
   test('a folder of a newer format is not changed by a single byte', async () => {

@@ -77,6 +77,24 @@ describe('put and get', () => {
     expect((await run(['get', 'a'])).code).toBe(1)
   })
 
+  test.each([
+    [['put', '\uFFFD', '--value', 'a'], 'KEY', '--key-hex'],
+    [['get', 'a\uFFFD'], 'KEY', '--key-hex'],
+    [['keys', '--prefix', '\uFFFD'], '--prefix', '--key-hex'],
+    [['put', 'a', '--value', 'b\uFFFD'], '--value', 'standard input']
+  ])('%j, which may stand for other bytes, is refused with another way to say it', async (words, what, advice) => {
+    const { code, stderr } = await run(words)
+    expect(code).toBe(64)
+    expect(stderr).toContain(`${what} has characters that cannot be told apart from bytes that are not UTF-8`)
+    expect(stderr).toContain(advice)
+  })
+
+  test('a context file that never ends is read no further than a context is long', async () => {
+    const { code, stderr } = await run(['put', 'a', '--value', 'b', '--context-file', '/dev/zero'])
+    expect(code).toBe(64)
+    expect(stderr).toContain('The context in /dev/zero is not a context')
+  })
+
   test('a value on standard input that is too large is refused with both numbers', async () => {
     const { code, stderr } = await run(['put', 'a'], { stdin: new Uint8Array(valueBytesMax + 5) })
     expect(code).toBe(64)

@@ -37,6 +37,15 @@ describe('dynamesh simulate', () => {
     expect(Object.values(faults).reduce((sum, count) => sum + count, 0)).toBe(0)
   })
 
+  test('says that it was interrupted, when nothing has come out yet', async () => {
+    const ctrlC = new AbortController()
+    const running = runCommand(['simulate', '--seed', '1', '--ops', '100000'], { interrupted: ctrlC.signal })
+    ctrlC.abort('SIGTERM')
+    const { code, stderr } = await running
+    expect(code).toBe(143)
+    expect(stderr).toContain('Interrupted before the first seeds had ended. [ERR_ABORTED]')
+  })
+
   test.each([
     [['--seed', '1', '--seeds', '1..2'], '--seed runs one seed'],
     [['--seeds', '5..2'], "'5..2' is not one"],

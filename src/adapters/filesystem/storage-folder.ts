@@ -11,7 +11,7 @@
 import { open, readFile, readdir, realpath, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StoreError } from '../../core/errors.ts'
-import { makeFolder } from './make-folder.ts'
+import { makeFolder, syncFolder } from './make-folder.ts'
 import { lockedError } from '../rows/lifecycle.ts'
 
 /** Format of the folder's contents that this code writes and reads. */
@@ -105,20 +105,6 @@ async function writeFormat(path: string): Promise<void> {
 
 function formatText(): string {
   return `dynamesh storage format ${FORMAT_VERSION}\nneeds dynamesh >= ${READABLE_SINCE}\n`
-}
-
-/** Makes a new name durable. Windows has no such call; a parent that may not be listed cannot be flushed, and holds a folder that exists. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r').catch((error: unknown) => {
-    if (hasCode(error, 'EACCES')) return undefined
-    throw error
-  })
-  try {
-    await folder?.sync()
-  } finally {
-    await folder?.close()
-  }
 }
 
 function hasCode(error: unknown, code: string): boolean {

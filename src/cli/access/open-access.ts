@@ -23,7 +23,8 @@ export async function withAccess<Result>(
 
 /** The peer that runs on the folder of --data. */
 export function localAccess(invocation: Invocation, terminal: Terminal): Promise<LocalAccess> {
-  return controlClient(resolve(terminal.folder, invocation.text('data') ?? dataFolderDefault))
+  const folder = resolve(terminal.folder, invocation.text('data') ?? dataFolderDefault)
+  return controlClient(folder, { signal: terminal.interrupted })
 }
 
 async function openAccess(invocation: Invocation, terminal: Terminal): Promise<Access> {

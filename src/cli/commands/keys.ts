@@ -3,9 +3,9 @@ import type { KeyInfo } from '../../store/api.ts'
 import type { KeyRange } from '../access/access.ts'
 import type { Command, Invocation } from '../invocation/command.ts'
 import { keyText, printableJson } from '../terminal/escape.ts'
-import { exitCode } from '../outcome/exit-code.ts'
+import { exitCode, interruptedCode } from '../outcome/exit-code.ts'
 import { withAccess } from '../access/open-access.ts'
-import { hexBytes } from '../requests/request-options.ts'
+import { hexBytes, typedBytes } from '../requests/request-options.ts'
 import { commonFlags, localFlags } from '../invocation/shared-flags.ts'
 
 export const keysCommand: Command = {
@@ -37,7 +37,7 @@ export const keysCommand: Command = {
       let left = invocation.number('limit') ?? Number.POSITIVE_INFINITY
       if (isLong && !isJson) await terminal.print('SIBLINGS     BYTES  OWNED  KEY')
       for await (const info of access.keys(range(invocation))) {
-        if (terminal.interrupted.aborted) return terminal.interrupted.reason === 'SIGINT' ? exitCode.interrupted : exitCode.terminated
+        if (terminal.interrupted.aborted) return interruptedCode(terminal.interrupted)
         if (info.deleted && !invocation.switch('deleted')) continue
         await terminal.print(isJson ? printableJson(plain(info)) : isLong ? longLine(info) : keyText(info.key))
         if (--left <= 0) break
@@ -62,7 +62,9 @@ function range(invocation: Invocation): KeyRange {
 function bytes(invocation: Invocation, name: string): Uint8Array | undefined {
   const text = invocation.text(name)
   if (text === undefined) return undefined
-  return invocation.switch('key-hex') ? hexBytes(text, `--${name}`) : new TextEncoder().encode(text)
+  return invocation.switch('key-hex')
+    ? hexBytes(text, `--${name}`)
+    : typedBytes(text, `--${name}`, 'write it in hexadecimal digits with --key-hex')
 }
 
 function longLine(info: KeyInfo): string {

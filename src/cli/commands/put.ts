@@ -70,7 +70,9 @@ async function report(invocation: Invocation, terminal: Terminal, key: Uint8Arra
     return
   }
   const hinted = result.hinted.length === 0 ? '' : `, ${result.hinted.length} of them for an owner that is away`
-  terminal.note(`stored ${keyText(key)}: ${value.length} bytes on ${peers(result.acknowledged.length)}${hinted}`)
+  terminal.note(
+    `stored ${keyText(key)}: ${value.length} byte${value.length === 1 ? '' : 's'} on ${peers(result.acknowledged.length)}${hinted}`
+  )
   if (result.siblings > 1) terminal.note(`it has ${result.siblings} concurrent values now; see them with \`dynamesh get\``)
 }
 

@@ -1,10 +1,11 @@
 /** `dynamesh simulate`: whole clusters under virtual time, with faults decided by a seed and everything checked. */
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
+import { StoreError } from '../../core/errors.ts'
 import { faultKinds } from '../../entry/simulation.ts'
 import type { Command, Invocation } from '../invocation/command.ts'
 import { printableJson } from '../terminal/escape.ts'
-import { exitCode } from '../outcome/exit-code.ts'
+import { exitCode, interruptedCode } from '../outcome/exit-code.ts'
 import { invocationText } from '../invocation/invocation-text.ts'
 import { commonFlags } from '../invocation/shared-flags.ts'
 import { operationsDefault, planOf, seedsDefault, type Plan } from '../seeds/plan.ts'
@@ -94,7 +95,8 @@ async function runPlan(plan: Plan, pool: WorkerPool, invocation: Invocation, ter
     }
   })
   const { totals, failures, traced } = await ran.catch((error: unknown) => {
-    if (!terminal.interrupted.aborted || soFar === undefined) throw error
+    if (!terminal.interrupted.aborted) throw error
+    if (soFar === undefined) throw new StoreError('ERR_ABORTED', 'Interrupted before the first seeds had ended.')
     return soFar
   })
   const runMs = elapsedMs()
@@ -102,7 +104,7 @@ async function runPlan(plan: Plan, pool: WorkerPool, invocation: Invocation, ter
   if (isJson) await terminal.print(printableJson(reportJson(totals, shown, traced, runMs)))
   else await terminal.print(reportText(totals, shown, traced, runMs, commandText(terminal)))
   if (failures.length > 0) return exitCode.internal
-  return terminal.interrupted.aborted ? exitCode.interrupted : exitCode.ok
+  return terminal.interrupted.aborted ? interruptedCode(terminal.interrupted) : exitCode.ok
 }
 
 /** The failures as they are shown: made small unless that was not wanted. */
@@ -114,8 +116,16 @@ async function shownFailures(
 ): Promise<readonly ReportedRun[]> {
   if (failures.length === 0 || invocation.switch('trace') || invocation.switch('no-shrink') || terminal.interrupted.aborted) return failures
   terminal.note(`making ${failures.length} failing runs small…`)
-  const small = await Promise.all(failures.map(({ options }) => pool.run({ type: 'shrink', options, runsMax: shrinkRunsMax })))
-  return small.flatMap(result => result.reported)
+  const small = failures.map(async failure => {
+    const shrunk = pool.run({ type: 'shrink', options: failure.options, runsMax: shrinkRunsMax })
+    // Whoever does not want to wait for it sees the failure as it was found.
+    const { reported } = await shrunk.catch((error: unknown) => {
+      if (terminal.interrupted.aborted) return { reported: [failure] }
+      throw error
+    })
+    return reported
+  })
+  return (await Promise.all(small)).flat()
 }
 
 function commandText({ environment, folder }: Terminal): string {

@@ -10,7 +10,7 @@ import { controlServer } from '../access/control/server.ts'
 import { exitCode } from '../outcome/exit-code.ts'
 import { checkPort, defaultPorts, hostAddress, listenAddresses } from '../start/listen.ts'
 import { clusterFlags, commonFlags, dataFolderDefault } from '../invocation/shared-flags.ts'
-import { reportEvents, reportMoves, reportReady, startLogger } from '../start/start-report.ts'
+import { reportEvents, reportJoined, reportMoves, reportReady, startLogger } from '../start/start-report.ts'
 import { untilInterrupted, type Terminal } from '../terminal/terminal.ts'
 
 const portFlag = { kind: 'integer', value: 'PORT', min: 0, max: 65_535 } as const
@@ -91,14 +91,7 @@ async function serve(peer: Peer, data: string, invocation: Invocation, terminal:
   })
   try {
     await reportReady(peer, data, terminal, isJson)
-    if (invocation.list('join').length > 0 && peer.status().state !== 'up' && tellsNews(invocation)) {
-      const isAlone = peer.members().every(member => member.self)
-      terminal.note(
-        isAlone
-          ? 'no peer of --join answered yet; this one serves already, and keeps trying'
-          : 'serves already, and counts once it has what it will own'
-      )
-    }
+    if (invocation.list('join').length > 0 && tellsNews(invocation)) reportJoined(peer, terminal, over.signal)
     await Promise.race([untilInterrupted(terminal), left])
   } finally {
     over.abort()
@@ -115,7 +108,7 @@ function tellsNews(invocation: Invocation): boolean {
 async function peerOptions(invocation: Invocation, terminal: Terminal, data: string): Promise<PeerOptions> {
   const cluster = invocation.text('cluster')
   const zone = invocation.text('zone')
-  if (cluster === undefined) throw usageError('start needs --cluster NAME: peers of the same name find together.')
+  if (cluster === undefined) throw usageError('start needs --cluster NAME: peers of the same name find each other.')
   return {
     cluster,
     storage: data,

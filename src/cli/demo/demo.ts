@@ -2,6 +2,7 @@
  * A whole cluster on one machine: edge peers as processes of their own, and the server of the page. Everything a demo owns is here,
  * so that stopping it leaves nothing behind but the data.
  */
+import { join } from 'node:path'
 import { StoreError } from '../../core/errors.ts'
 import { controlClient } from '../access/control/client.ts'
 import { EdgeProcess } from './edge-process.ts'
@@ -40,7 +41,7 @@ export class Demo {
 
   /** Starts a demo; what was already started is stopped again when something fails. */
   static async start(options: DemoOptions): Promise<Demo> {
-    await refuseSecond(options.folder)
+    await refuseSecond(options.folder, options.signal)
     const plans = await planEdges(options.folder, options.peers)
     await saveLayout(options.folder, plans)
     const demo = new Demo(plans, options)
@@ -103,8 +104,8 @@ function joinAddress({ port, peerId }: EdgePlan): readonly string[] {
   return peerId === undefined ? [] : [`/ip4/${demoHost}/tcp/${port}/p2p/${peerId}`]
 }
 
-async function refuseSecond(folder: string): Promise<void> {
-  const client = await controlClient(`${folder}/edge-1`)
+async function refuseSecond(folder: string, signal: AbortSignal): Promise<void> {
+  const client = await controlClient(join(folder, 'edge-1'), { signal })
   const isRunning = await client.status().then(
     () => true,
     () => false

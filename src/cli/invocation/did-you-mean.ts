@@ -15,7 +15,7 @@ export function didYouMean(typed: string, names: readonly string[]): string | un
   return best
 }
 
-/** `; did you mean X?` or nothing, to end a message with. */
+/** ` Did you mean X?` or nothing, to end a message with. */
 export function suggestion(typed: string, names: readonly string[], prefix = ''): string {
   const name = didYouMean(typed, names)
   return name === undefined ? '' : ` Did you mean ${prefix}${name}?`

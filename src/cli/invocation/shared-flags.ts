@@ -47,13 +47,19 @@ const timeoutFlag: Flags = {
 
 /** Flags of a read. */
 export const readFlags: Flags = {
-  r: { kind: 'integer', value: 'R', min: 1, max: replicasMax, help: 'Replies to wait for. Default: 2.' },
+  r: { kind: 'integer', value: 'R', min: 1, max: replicasMax, help: 'Replies to wait for. Default: what the peer was started with, or 2.' },
   ...timeoutFlag
 }
 
 /** Flags of a write, which reads first. */
 export const writeFlags: Flags = {
-  w: { kind: 'integer', value: 'W', min: 1, max: replicasMax, help: 'Durable acknowledgements to wait for. Default: 2.' },
+  w: {
+    kind: 'integer',
+    value: 'W',
+    min: 1,
+    max: replicasMax,
+    help: 'Durable acknowledgements to wait for. Default: what the peer was started with, or 2.'
+  },
   ...readFlags,
   context: {
     kind: 'text',

@@ -65,6 +65,11 @@ const BY_CLASS: { readonly [Class in ErrorClass]: number } = {
   InternalError: exitCode.internal
 }
 
+/** The exit code after the signal that aborted `interrupted`. */
+export function interruptedCode(interrupted: AbortSignal): number {
+  return interrupted.reason === 'SIGINT' ? exitCode.interrupted : exitCode.terminated
+}
+
 /** The exit code that `error` ends the process with. */
 export function exitCodeOf(error: unknown): number {
   if (isStoreError(error)) return BY_CODE[error.code] ?? BY_CLASS[error.class]

@@ -6,6 +6,7 @@ import { valueBytesMax } from '../../core/limits.ts'
 import { usageError } from '../invocation/arguments.ts'
 import type { Invocation } from '../invocation/command.ts'
 import { reason } from '../terminal/named-file.ts'
+import { typedBytes } from './request-options.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** Standard input is counted up to so many bytes, to say how much too large it is. */
@@ -16,11 +17,11 @@ export async function readValue(invocation: Invocation, terminal: Terminal): Pro
   const text = invocation.text('value')
   const file = invocation.argument('FILE')
   if (text !== undefined && file !== undefined) throw usageError(`The value is given twice: by --value and as the file ${file}.`)
-  if (text !== undefined) return checked(new TextEncoder().encode(text), '--value')
-  if (file !== undefined && file !== '-') return readFileBounded(terminal, file)
+  if (text !== undefined) return checked(typedBytes(text, '--value', 'give it as a FILE or on standard input'), '--value')
+  if (file !== undefined && file !== '-') return interruptible(terminal, file, readFileBounded(terminal, file))
   if (file === undefined && terminal.stdinIsTerminal)
     throw usageError('put needs a value: --value TEXT, a FILE, or - to type it here and end with Ctrl-D.')
-  return readStdin(terminal)
+  return interruptible(terminal, 'standard input', collect(terminal.stdin, 'Standard input'))
 }
 
 async function readFileBounded(terminal: Terminal, file: string): Promise<Uint8Array> {
@@ -35,14 +36,16 @@ async function readFileBounded(terminal: Terminal, file: string): Promise<Uint8A
   }
 }
 
-async function readStdin(terminal: Terminal): Promise<Uint8Array> {
+/** A pipe, named or not, may never end. */
+async function interruptible(terminal: Terminal, what: string, reading: Promise<Uint8Array>): Promise<Uint8Array> {
   const over = new AbortController()
   const interruption = new Promise<never>((_, reject) => {
-    const refuse = (): void => reject(new StoreError('ERR_ABORTED', 'Interrupted while reading standard input; nothing was written.'))
+    const refuse = (): void => reject(new StoreError('ERR_ABORTED', `Interrupted while reading ${what}; nothing was written.`))
     terminal.interrupted.addEventListener('abort', refuse, { once: true, signal: over.signal })
+    if (terminal.interrupted.aborted) refuse()
   })
   try {
-    return await Promise.race([collect(terminal.stdin, 'Standard input'), interruption])
+    return await Promise.race([reading, interruption])
   } finally {
     over.abort()
   }

@@ -21,7 +21,7 @@ interface Problem {
 
 /** Reads `file`; answers values by the names of `flags`. Throws `ERR_CONFIG` with all problems. */
 export async function readConfigFile(terminal: Terminal, file: string, flags: Flags): Promise<ReadonlyMap<string, FlagValue>> {
-  const bytes = await readNamedFile(terminal, file)
+  const bytes = await readNamedFile(terminal, file, configBytesMax)
   const text = bytes.length > configBytesMax ? undefined : decodeUtf8(bytes)
   if (text === undefined)
     throw new StoreError('ERR_CONFIG', `${file} is not a configuration file: it takes UTF-8 text of at most ${configBytesMax} bytes.`)

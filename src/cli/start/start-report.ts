@@ -18,6 +18,27 @@ export async function reportReady(peer: Peer, data: string, terminal: Terminal, 
   terminal.tellParent({ type: 'ready', peerId: peer.peerId, addresses, data })
 }
 
+/** Tells how far a peer has come that is to join others, and when it is one of them, unless `signal` aborts before. */
+export function reportJoined(peer: Peer, terminal: Terminal, signal: AbortSignal): void {
+  const over = new AbortController()
+  const others = (): number => peer.members().filter(member => !member.self && member.status === 'up').length
+  const look = (): void => {
+    if (peer.status().state !== 'up' || others() === 0) return
+    over.abort()
+    terminal.note(`joined; the cluster has ${others() + 1} members`)
+  }
+  const isAlone = peer.members().every(member => member.self)
+  for (const name of ['member:up', 'members:known', 'ring:changed'] as const)
+    peer.addEventListener(name, look, { signal: AbortSignal.any([signal, over.signal]) })
+  look()
+  if (over.signal.aborted) return
+  terminal.note(
+    isAlone
+      ? 'no peer of --join answered yet; this one serves already, and keeps trying'
+      : 'serves already, and counts once it has what it will own'
+  )
+}
+
 /** Tells what happens around the peer until `signal` aborts. */
 export function reportEvents(peer: Peer, terminal: Terminal, isJson: boolean, signal: AbortSignal): void {
   const tell = (event: string, detail: object, text: string): void => {
@@ -45,9 +66,14 @@ export function reportMoves(peer: Peer, terminal: Terminal, isJson: boolean, sig
   let warned: readonly string[] = []
   const warn = (warnings: readonly string[]): void => {
     const news = warnings.filter(warning => !warned.includes(warning))
+    const isOver = warnings.length === 0 && warned.length > 0
     warned = warnings
-    if (isJson && news.length > 0) terminal.print(printableJson({ event: 'ring:warning', warnings })).catch(() => {})
-    else for (const warning of news) terminal.note(`warning: ${warning}`)
+    if (isJson) {
+      if (news.length > 0 || isOver) terminal.print(printableJson({ event: 'ring:warning', warnings })).catch(() => {})
+      return
+    }
+    for (const warning of news) terminal.note(`warning: ${warning}`)
+    if (isOver) terminal.note('the ring is as it should be again: no warning is left')
   }
   peer.addEventListener('moves:progress', ({ detail }) => tell(detail), { signal })
   peer.addEventListener('ring:changed', ({ detail }) => warn(detail.warnings), { signal })

@@ -1,13 +1,17 @@
 /** Files that a person names on the command line: read from the terminal's folder, with a sentence when that fails. */
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { concatBytes } from '../../core/bytes.ts'
 import { StoreError } from '../../core/errors.ts'
 import type { Terminal } from './terminal.ts'
 
-/** The bytes of a file that the command line names. */
-export async function readNamedFile(terminal: Terminal, file: string): Promise<Uint8Array> {
+/** The bytes of a file that the command line names: of one with more than `bytesMax`, just one more than that. */
+export async function readNamedFile(terminal: Terminal, file: string, bytesMax: number): Promise<Uint8Array> {
   try {
-    return await readFile(resolve(terminal.folder, file))
+    await using handle = await open(resolve(terminal.folder, file), 'r')
+    const parts: Uint8Array[] = []
+    for await (const part of handle.createReadStream({ end: bytesMax, autoClose: false }) as AsyncIterable<Uint8Array>) parts.push(part)
+    return concatBytes(...parts)
   } catch (error) {
     throw new StoreError('ERR_IO', `${file} cannot be read: ${reason(error)}.`, { cause: error })
   }

@@ -1,6 +1,7 @@
 /**
- * One request on the control socket. When the command is interrupted, the peer is asked to give the request up and the answer is
- * awaited a moment longer, because the answer says whether a write happened; closing the connection would lose that.
+ * One request on the control socket. When the command is interrupted while it changes something, the peer is asked to give the request up and
+ * the answer is awaited a moment longer, because the answer says whether a write happened; closing the connection would lose that. A read
+ * just closes it. A peer that hangs does not answer either: then an interruption, or a long silence, ends the wait.
  */
 import { randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
@@ -8,10 +9,14 @@ import { errorCodes, isStoreError, StoreError, type ErrorCode, type WriteOutcome
 import { encodeFrame } from './frame.ts'
 import type { Plain } from './plain.ts'
 
-/** How long an interrupted command waits to learn what became of its request. */
+/** How long an interrupted command waits to learn what became of its write. */
 const cancelWaitMs = 2000
 /** Largest answer taken: more than the largest record that peers exchange. */
 const answerBytesMax: number = 64 * 1024 * 1024
+/** How long a peer may be silent beyond the time that its request has: longer than the largest plan takes. */
+export const silenceMsDefault: number = 60_000
+/** What may have happened although no answer came. */
+const CHANGES: ReadonlySet<string> = new Set(['put', 'delete', 'evict'])
 /** Longest line of a list: more than the longest key takes. */
 const lineCharactersMax: number = 64 * 1024
 
@@ -19,6 +24,8 @@ const lineCharactersMax: number = 64 * 1024
 export interface ControlSocket {
   readonly path: string
   readonly folder: string
+  /** A peer that is silent for so much longer than a request may take is taken for one that hangs. */
+  readonly silenceMs: number
 }
 
 /** Sends one request and answers the whole body; rejects with the error that the peer answered. */
@@ -29,10 +36,10 @@ export async function call(
   value: Uint8Array,
   signal?: AbortSignal
 ): Promise<Uint8Array> {
-  if (signal === undefined) return readAll(await send(socket, operation, encodeFrame(head, value)))
-  if (signal.aborted) throw new StoreError('ERR_ABORTED', 'The request was given up before it was sent.')
+  if (signal?.aborted === true) throw new StoreError('ERR_ABORTED', 'The request was given up before it was sent.')
+  if (signal === undefined || !CHANGES.has(operation)) return ask(socket, operation, encodeFrame(head, value), head, signal)
   const id = randomUUID()
-  const answer = send(socket, operation, encodeFrame({ ...head, id }, value)).then(readAll)
+  const answer = ask(socket, operation, encodeFrame({ ...head, id }, value), head)
   const over = new AbortController()
   try {
     return await Promise.race([answer, interruption(socket, id, operation, signal, over.signal)])
@@ -43,22 +50,40 @@ export async function call(
 
 /** Sends one request and answers the lines of its body as they come. */
 export async function* callLines(socket: ControlSocket, operation: string, head: Plain, signal?: AbortSignal): AsyncIterable<string> {
-  const response = await send(socket, operation, encodeFrame(head))
-  const giveUp = (): void => void response.destroy(interrupted(operation))
-  signal?.addEventListener('abort', giveUp, { once: true })
-  if (signal?.aborted === true) giveUp()
+  const response = await send(socket, operation, encodeFrame(head), socket.silenceMs, signal)
+  // From here on the peer may have nothing to tell, or the reader may be slow.
+  response.socket.setTimeout(0)
   let pending = ''
   response.setEncoding('utf8')
-  for await (const part of response as AsyncIterable<string>) {
-    const lines = (pending + part).split('\n')
-    pending = lines.pop() ?? ''
-    if (pending.length > lineCharactersMax) throw new StoreError('ERR_WIRE_MALFORMED', 'The running peer sent a line that is too long.')
-    for (const line of lines) {
-      if (line === '{"end":true}') return
-      yield line
+  try {
+    for await (const part of response as AsyncIterable<string>) {
+      const lines = (pending + part).split('\n')
+      pending = lines.pop() ?? ''
+      if (pending.length > lineCharactersMax) throw new StoreError('ERR_WIRE_MALFORMED', 'The running peer sent a line that is too long.')
+      for (const line of lines) {
+        if (line === '{"end":true}') return
+        yield line
+      }
     }
+  } catch (error) {
+    if (isStoreError(error)) throw error
+    throw signal?.aborted === true ? interrupted(operation) : endedEarly(error)
   }
-  throw new StoreError('ERR_CLOSED', 'The answer ended early: the peer stopped or could not go on.')
+  throw endedEarly(undefined)
+}
+
+function endedEarly(cause: unknown): StoreError {
+  return new StoreError('ERR_CLOSED', 'The answer ended early: the peer stopped or could not go on.', { cause })
+}
+
+/** The whole answer to a frame, within the time that its head gives the request. */
+async function ask(socket: ControlSocket, operation: string, frame: Uint8Array, head: Plain, signal?: AbortSignal): Promise<Uint8Array> {
+  const requestMs = typeof head['timeoutMs'] === 'number' ? head['timeoutMs'] : 0
+  try {
+    return await readAll(await send(socket, operation, frame, requestMs + socket.silenceMs, signal))
+  } catch (error) {
+    throw signal?.aborted === true ? interrupted(operation) : error
+  }
 }
 
 function interrupted(operation: string): StoreError {
@@ -69,9 +94,7 @@ function interrupted(operation: string): StoreError {
 function interruption(socket: ControlSocket, id: string, operation: string, signal: AbortSignal, over: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const cancel = (): void => {
-      send(socket, 'cancel', encodeFrame({ id }))
-        .then(readAll)
-        .catch(() => {})
+      ask(socket, 'cancel', encodeFrame({ id }), {}).catch(() => {})
       const timer = setTimeout(() => reject(unansweredError(operation)), cancelWaitMs)
       over.addEventListener('abort', () => clearTimeout(timer), { once: true })
     }
@@ -80,17 +103,23 @@ function interruption(socket: ControlSocket, id: string, operation: string, sign
 }
 
 function unansweredError(operation: string): StoreError {
-  const isWrite = operation === 'put' || operation === 'delete'
-  return new StoreError('ERR_ABORTED', 'The request was interrupted, and the peer did not say in time what became of it.', {
-    outcome: isWrite ? 'indeterminate' : 'none'
-  })
+  const message = `The ${operation} was interrupted, and the peer did not say in time what became of it.`
+  return new StoreError('ERR_ABORTED', message, { outcome: 'indeterminate' })
 }
 
-async function send(socket: ControlSocket, operation: string, frame: Uint8Array): Promise<IncomingMessage> {
+async function send(
+  socket: ControlSocket,
+  operation: string,
+  frame: Uint8Array,
+  silenceMs: number,
+  signal?: AbortSignal
+): Promise<IncomingMessage> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { 'content-type': 'application/octet-stream', 'content-length': frame.length, connection: 'close' }
-    const request = httpRequest({ socketPath: socket.path, path: `/v1/${operation}`, method: 'POST', headers }, resolve)
-    request.on('error', error => reject(connectionError(socket, operation, error)))
+    const where = { socketPath: socket.path, path: `/v1/${operation}`, method: 'POST', headers }
+    const request = httpRequest({ ...where, timeout: silenceMs, ...(signal === undefined ? {} : { signal }) }, resolve)
+    request.on('timeout', () => request.destroy(silent(socket, operation, silenceMs)))
+    request.on('error', error => reject(isStoreError(error) ? error : connectionError(socket, operation, error)))
     request.end(frame)
   })
   if (response.statusCode === 200) return response
@@ -116,6 +145,15 @@ async function readAll(response: IncomingMessage): Promise<Uint8Array> {
   return Buffer.concat(parts)
 }
 
+function silent({ folder }: ControlSocket, operation: string, silenceMs: number): StoreError {
+  const message = `The peer on ${folder} has not answered for ${Math.ceil(silenceMs / 1000)} s. Is its process stopped, or its disk stuck?`
+  return new StoreError('ERR_NETWORK', message, { outcome: outcomeOf(operation) })
+}
+
+function outcomeOf(operation: string): WriteOutcome {
+  return CHANGES.has(operation) ? 'indeterminate' : 'none'
+}
+
 function connectionError(socket: ControlSocket, operation: string, error: Error): StoreError {
   const code = 'code' in error ? error.code : undefined
   if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') {
@@ -124,9 +162,8 @@ function connectionError(socket: ControlSocket, operation: string, error: Error)
   }
   if (code === 'EACCES')
     return new StoreError('ERR_NETWORK', `The peer on ${socket.folder} belongs to another user of this machine.`, { cause: error })
-  const outcome = operation === 'put' || operation === 'delete' ? 'indeterminate' : 'none'
   return new StoreError('ERR_CLOSED', `The peer on ${socket.folder} closed the connection before it had answered: ${error.message}.`, {
-    outcome,
+    outcome: outcomeOf(operation),
     cause: error
   })
 }

@@ -69,6 +69,8 @@ export async function controlServer(peer: ControlledPeer, folder: string): Promi
   const server = createServer((request, response) => void answer(peer, calls, request, response))
   server.maxConnections = connectionsMax
   await listenPrivately(server, endpoint.path)
+  // A connection that could not be accepted, as when descriptors run out, is that command's misfortune and not the peer's.
+  server.on('error', () => {})
   return {
     path: endpoint.path,
     close: async settle => {
