@@ -136,5 +136,19 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found:
       'peers waited for each other for ever to come up or to leave, after an operator had taken all others for gone at one that was leaving, cut off'
-  }))
+  })),
+  {
+    seed: 1053,
+    operations: 200,
+    faults: ['partition-one', 'throttled-timers', 'join', 'long-absence', 'leave-deserted'],
+    found:
+      'a peer whose operator had taken all others for gone doubted its copies when they were back, and discarded what it had taken alone'
+  },
+  {
+    seed: 1225,
+    operations: 200,
+    faults: ['clog', 'crash-mid-step', 'slow-disk', 'clock-drift', 'long-absence', 'leave-deserted', 'leave-deserted', 'leave-deserted'],
+    found:
+      'a peer whose operator had taken all others for gone doubted its copies when they were back, and discarded what it had taken alone'
+  }
 ]

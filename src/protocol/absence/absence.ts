@@ -7,8 +7,6 @@
  * this peer was have lived on without it: what this peer owned together with one of them is there, or was deleted, and the copies here are discarded
  * (`discard.ts`). Other copies are kept. Without that question, a cluster that was switched off for a weekend would discard all it has.
  *
- * An absence once noticed ends with that question only: an operator who declares the others gone meanwhile knows no better what they have forgotten.
- *
  * For this to hold, a peer takes part in reaping only after it was in contact for a whole grace since its last long absence. Not covered: peers that
  * were cut off together, and so were in contact all the time; and clocks that differ by more than an eighth of the grace less the two 24ths that a
  * note may lag.
@@ -50,6 +48,8 @@ export interface AbsenceParts {
   isWhole(): boolean
   /** Wall times of the last put that was coordinated here, and of the oldest that may lack copies and hints. */
   puts(now: Instant): { readonly lastMs: number; readonly openSinceMs: number }
+  /** This peer started after it was away for long, and is the whole cluster now: an operator has declared the others gone. */
+  endedAlone(now: Instant, effects: Effect[]): void
   /** This peer was away for long, and has met a member. */
   doubted(now: Instant, effects: Effect[]): void
   /** The members were asked: these have lived on without this peer. `before` is the ring that it knew before it met anybody again. */
@@ -82,8 +82,10 @@ export class Absence implements StorageClient {
   #heard: Instant = { ms: Number.NEGATIVE_INFINITY, wallMs: 0 }
   #noted: ContactNote | undefined
   #lookAtMs = Number.POSITIVE_INFINITY
+  /** True from a start after a long absence until that ends. */
+  #isOverdue = false
   #doubt: Doubt | undefined
-  /** The ring that an absence began with, from when that is noticed until the question is decided, also after a crash meanwhile. */
+  /** The ring before the doubt, also after a crash in the middle of it. */
   #before: Ring | undefined
 
   constructor(parts: AbsenceParts) {
@@ -105,7 +107,7 @@ export class Absence implements StorageClient {
     this.#gapMs = gapMs
     this.#confirmedMs = confirmedMs
     this.#lookAtMs = now.ms
-    this.#notice(now)
+    this.#isOverdue = this.isAway(now)
   }
 
   /** True while this peer may tell nobody of its copies. */
@@ -120,7 +122,7 @@ export class Absence implements StorageClient {
 
   /** True when the last contact is so long ago that the next one raises doubt. */
   isAway(now: Instant): boolean {
-    return this.#before !== undefined || (now.wallMs - this.#latestMs > this.#limitMs && this.#others().length > 0)
+    return now.wallMs - this.#latestMs > this.#limitMs && this.#others().length > 0
   }
 
   /** True when this peer knows enough of the last grace to take part in reaping. */
@@ -131,6 +133,7 @@ export class Absence implements StorageClient {
   /** A member was heard of, or connected: called before anything is made of it. */
   met(now: Instant, effects: Effect[]): void {
     if (this.#doubt !== undefined) return
+    this.#noteAlone(now, effects)
     const isNew = now.ms - this.#heard.ms > absenceMs.lapse || now.wallMs - this.#heard.wallMs > absenceMs.lapse
     this.#heard = now
     if (isNew) {
@@ -157,9 +160,7 @@ export class Absence implements StorageClient {
       return this.#ask(now, this.#doubt, effects)
     }
     this.#lookAtMs = now.ms + absenceMs.look
-    if (this.#notice(now)) this.noteAgain()
-    // Who is the whole cluster is in contact with it.
-    if (this.#before === undefined && this.#others().length === 0) this.#latestMs = Math.max(this.#latestMs, now.wallMs)
+    this.#noteAlone(now, effects)
     this.#note(now, effects)
   }
 
@@ -200,15 +201,21 @@ export class Absence implements StorageClient {
     return routing.ring().members.flatMap(({ peerId }) => (peerId === routing.self ? [] : [peerId]))
   }
 
-  /** True when it is news that this peer is away. */
-  #notice(now: Instant): boolean {
-    if (this.#before !== undefined || !this.isAway(now)) return false
-    this.#before = this.#parts.routing.ring()
-    return true
+  /**
+   * Who is the whole cluster is in contact with it. What it has taken alone has no hints, also when the others turn out to be there after all: it must not
+   * doubt its copies because of the time before.
+   */
+  #noteAlone(now: Instant, effects: Effect[]): void {
+    if (this.#others().length > 0) return
+    this.#latestMs = Math.max(this.#latestMs, now.wallMs)
+    if (!this.#isOverdue) return
+    this.#isOverdue = false
+    this.#parts.endedAlone(now, effects)
   }
 
   #doubtAll(now: Instant, effects: Effect[]): void {
     const { tokens } = this.#parts
+    this.#isOverdue = false
     this.#doubt = {
       id: tokens.next(),
       sinceMs: now.ms,
@@ -221,7 +228,7 @@ export class Absence implements StorageClient {
     this.#gapMs = this.#latestMs
     this.#sinceMs = now.wallMs
     this.#lookAtMs = now.ms
-    this.#notice(now)
+    this.#before ??= this.#parts.routing.ring()
     this.#keep(effects)
     this.#parts.doubted(now, effects)
   }
@@ -261,11 +268,9 @@ export class Absence implements StorageClient {
     this.#judge(now, doubt, effects)
   }
 
-  /** Decides when everybody has answered, or nobody else answers for a while. One that knows of nobody waits to be told of others as long. */
+  /** Decides when everybody has answered, or nobody else answers for a while. */
   #judge(now: Instant, doubt: Doubt, effects: Effect[]): void {
-    const others = this.#others()
-    if (others.length === 0) doubt.firstAnswerMs = Math.min(doubt.firstAnswerMs, now.ms)
-    const haveAll = others.length > 0 && others.every(peer => doubt.answered.has(peer))
+    const haveAll = this.#others().every(peer => doubt.answered.has(peer))
     if (haveAll || now.ms - doubt.firstAnswerMs >= absenceMs.patience) this.#decide(now, doubt, effects)
   }
 
