@@ -83,6 +83,41 @@ describe('a durable peer that was evicted', () => {
     expect(divergences(cluster, keys)).toEqual([])
   })
 
+  test('never says two things of itself under one version, though it crashes before it has kept what it said', () => {
+    const cluster = clusterOf(3)
+    for (const key of keys) cluster.put(ada, key, `value of ${key}`, { quorum: 3 })
+    const heard = new Map<string, Set<string>>()
+    cluster.observer = {
+      reported: (peer, { type }) => {
+        const record = peer === cyd || type !== 'members-changed' ? undefined : cluster.peer(peer).ringPeer?.view.get(cyd)
+        if (record?.issuer !== cyd) return
+        const version = `${record.incarnation}.${record.sequence}`
+        heard.set(version, (heard.get(version) ?? new Set()).add(record.status))
+      }
+    }
+    cluster.partition([cyd], [ada, ben])
+    cluster.peer(cyd).leave()
+    cluster.run(100)
+    cluster.peer(ada).evict(cyd)
+    cluster.run(5000)
+    const { storage } = cluster.peer(cyd)
+    storage.slowness = 100_000
+    cluster.heal()
+    cluster.partition([ada], [ben, cyd])
+    expect(cluster.runUntil(() => heard.size > 0)).toBe(true)
+    cluster.crash(cyd, 'lost')
+    expect([...heard.values()].map(statuses => [...statuses])).toEqual([['leaving']])
+    cluster.heal()
+    cluster.partition([ben], [ada, cyd])
+    storage.slowness = 1
+    cluster.start(cyd)
+    expect(cluster.runUntil(() => statusAt(cluster, ada, cyd) === 'joining')).toBe(true)
+    cluster.heal()
+    expect(cluster.settle()).toBe(true)
+    expect(statusAt(cluster, ada, cyd)).toBe('up')
+    for (const [version, statuses] of heard) expect([version, ...statuses]).toHaveLength(2)
+  })
+
   test('twice, by two peers that do not hear of each other, is evicted once', () => {
     const cluster = clusterOf(5)
     cluster.crash(dee)

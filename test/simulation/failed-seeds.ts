@@ -150,5 +150,23 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     faults: ['clog', 'crash-mid-step', 'slow-disk', 'clock-drift', 'long-absence', 'leave-deserted', 'leave-deserted', 'leave-deserted'],
     found:
       'a peer whose operator had taken all others for gone doubted its copies when they were back, and discarded what it had taken alone'
+  },
+  {
+    seed: 1043,
+    operations: 200,
+    faults: [
+      'flapping',
+      'reset',
+      'crash-mid-step',
+      'crash-loop',
+      'clock-jump',
+      'join',
+      'leave',
+      'absence',
+      'leave-deserted',
+      'leave-deserted',
+      'leave-deserted'
+    ],
+    found: 'a peer refuted its eviction, crashed before that was kept, and refuted it again under the same version with other words'
   }
 ]

@@ -42,8 +42,12 @@ export class MemberKeeper implements StorageClient {
     return !this.#unkept.has(peer)
   }
 
-  /** Writes them in one batch; `told` follows once that ended, well or badly. */
+  /** Writes them in one batch; `told` follows once that ended, well or badly, and at once where there is nothing to write. */
   keep(members: readonly MemberRows[], told: readonly Effect[], effects: Effect[]): void {
+    if (members.length === 0) {
+      effects.push(...told)
+      return
+    }
     const token = this.#tokens.take(this)
     this.#writes.set(token, { members, told })
     for (const rows of members) this.#unkept.set(rows.peer, rows)

@@ -329,26 +329,25 @@ export class Membership {
     }
     if (changed.length === 0) return
     const about = changed.find(record => record.peerId === this.#parts.signer.peerId)
-    const rows = changed.map(record => ({ peer: record.peerId, batch: [memberRow(record)] }))
+    // What others say of this peer is not kept, but the answer to it.
+    const rows = changed.filter(record => record !== about).map(record => ({ peer: record.peerId, batch: [memberRow(record)] }))
     this.#keeper.keep([...rows, ...forgotten.map(noRow)], told, effects)
     if (about !== undefined) this.#refute(now, about, effects)
-    this.#parts.changed(
-      now,
-      changed.map(record => record.peerId),
-      effects
-    )
+    const peers = changed.map(record => record.peerId)
+    this.#parts.changed(now, peers, effects)
   }
 
   /**
    * Somebody knows a newer record of this peer than it made itself: an eviction, or its own words from a life that it has forgotten. One that was evicted
-   * is no owner any more, and has missed what its partitions' owners took: it joins again.
+   * is no owner any more, and has missed what its partitions' owners took: it joins again. It goes on with the sequences of this run: others may hear
+   * it before it is kept, and the next run must not say something else under the same version.
    */
   #refute(now: Instant, record: MemberRecord, effects: Effect[]): void {
     const forgotten = record.issuer === this.#parts.signer.peerId
     const replica = forgotten ? this.#freshReplica() : this.#own.replica
     const status = this.#own.status === 'up' && !forgotten ? 'joining' : this.#own.status
     this.#own = { ...this.#own, incarnation: record.incarnation + 1, replica, status }
-    this.#sequence = 0
+    this.#sequence = this.#parts.own.sequence
     if (forgotten) this.#parts.rolledBack(replica, effects)
     this.#publish(now, effects)
   }
