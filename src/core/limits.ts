@@ -180,6 +180,11 @@ export const connectionsMaxNodejs = 256
 /** Connections of a browser tab; past it newcomers are turned away and nobody is dialled. */
 export const connectionsMaxBrowser = 32
 /**
+ * Peers that said hello and whose connection is not open yet, of which the member record is kept for the moment when it is. Past it the one that said hello
+ * first is forgotten: it is known as a member by the next comparison of views.
+ */
+export const greetedPeersMax = 1024
+/**
  * Members that a Node.js peer keeps a connection to; with fewer other members it keeps one to each. Others are dialled when something is for
  * them, and their connections end, the least recently used first, where room is needed for further ones.
  */

@@ -6,7 +6,8 @@ import type { PeerId, ReplicaId } from '../core/identifiers.ts'
 import { nextRun, type MemberRecord } from '../core/members/member-record.ts'
 import { isGone } from '../core/members/member-record.ts'
 import { prng } from '../core/prng.ts'
-import { membersMax } from '../core/limits.ts'
+import { RecentMap } from '../core/recent-map.ts'
+import { greetedPeersMax, membersMax } from '../core/limits.ts'
 import type { Admission, NetworkHandlers } from '../ports/network.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { ProtocolEvent } from '../protocol/effect.ts'
@@ -226,7 +227,8 @@ interface HandlerParts {
 
 /** What the network calls: frames, connections and gossip become steps of the peer. */
 function handlers({ platform, configuration, ringPeer, network, driver, events, metrics, options }: HandlerParts): NetworkHandlers {
-  const admitted = new Map<PeerId, MemberRecord>()
+  // Whoever says hello and goes before its connection is open leaves its record here.
+  const admitted = new RecentMap<PeerId, MemberRecord>(greetedPeersMax)
   return {
     hello: () => {
       const { member } = ringPeer
@@ -241,8 +243,7 @@ function handlers({ platform, configuration, ringPeer, network, driver, events, 
     },
     frame: (peer, _lane, frame) => driver.frame(peer, frame),
     connected: peer => {
-      const member = admitted.get(peer)
-      admitted.delete(peer)
+      const member = admitted.take(peer)
       driver.step((now, effects) => ringPeer.connected(now, peer, member, effects))
       const connection = network.connections().find(candidate => candidate.peer === peer)
       if (connection !== undefined) events.emit('connection:opened', connection)
@@ -272,7 +273,8 @@ interface ReporterParts extends Pick<HandlerParts, 'ringPeer' | 'network' | 'eve
 
 /** Turns the protocol's news into events, metrics and log lines. */
 function reporter({ ringPeer, network, events, metrics, watchers, options, reclaimer }: ReporterParts): (event: ProtocolEvent) => void {
-  const statuses = new Map<PeerId, string>()
+  // Clients come and go without end; whose status is forgotten is at worst told twice.
+  const statuses = new RecentMap<PeerId, string>(membersMax)
   const member = (peer: PeerId): ReturnType<typeof memberOf> => memberOf(ringPeer, peer, network.connections())
   let hasLeft = false
   const memberChanged = (peer: PeerId): void => {
