@@ -1,3 +1,4 @@
+/** Folders made one by one, durably: where a file system takes none, Node.js itself tries for ever. It guards against nobody who takes a folder away meanwhile. */
 import { mkdir, open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
