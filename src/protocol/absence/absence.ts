@@ -122,7 +122,7 @@ export class Absence implements StorageClient {
 
   /** True when the last contact is so long ago that the next one raises doubt. */
   isAway(now: Instant): boolean {
-    return now.wallMs - this.#latestMs > this.#limitMs && this.#others().length > 0
+    return now.wallMs - this.#latestMs > this.#limitMs && !this.#isAlone
   }
 
   /** True when this peer knows enough of the last grace to take part in reaping. */
@@ -195,6 +195,13 @@ export class Absence implements StorageClient {
     return Math.floor(this.#parts.graceMs / 24)
   }
 
+  /** True where the ring has no other members: asked for with each message, so the list of the others is not made for it. */
+  get #isAlone(): boolean {
+    const { routing } = this.#parts
+    const ring = routing.ring()
+    return ring.members.length === (ring.isMember(routing.self) ? 1 : 0)
+  }
+
   /** Other members of the ring. */
   #others(): readonly PeerId[] {
     const { routing } = this.#parts
@@ -206,7 +213,7 @@ export class Absence implements StorageClient {
    * doubt its copies because of the time before.
    */
   #noteAlone(now: Instant, effects: Effect[]): void {
-    if (this.#others().length > 0) return
+    if (!this.#isAlone) return
     this.#latestMs = Math.max(this.#latestMs, now.wallMs)
     if (!this.#isOverdue) return
     this.#isOverdue = false
