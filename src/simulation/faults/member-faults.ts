@@ -38,11 +38,12 @@ export const leave: FaultAction = scene => {
 export const leaveDeserted: FaultAction = scene => {
   const { cluster, random } = scene
   const keepers = cluster.running().filter(({ ringPeer }) => ringPeer?.status === 'up' && (ringPeer.member?.weight ?? 0) > 0)
-  const [peer, heir] = shuffled(random, keepers)
-  if (peer === undefined || heir === undefined || peer.isPaused) return undefined
-  // One that holds nothing, or takes itself for the last, rightly goes; its heir would have to be told by its operator.
+  const [peer] = shuffled(random, keepers)
+  if (peer === undefined || peer.isPaused) return undefined
+  // One that holds nothing, or gives to nobody that stays, rightly goes; its heir would have to be told by its operator.
   if (peer.storage.rows(prefixes.row).length === 0) return undefined
-  if (peer.ringPeer?.ring().members.some(({ peerId }) => peerId !== peer.peer) !== true) return undefined
+  const staying = new Set(keepers.map(keeper => keeper.peer))
+  if (peer.ringPeer?.ring().members.some(({ peerId }) => peerId !== peer.peer && staying.has(peerId)) !== true) return undefined
   const durationMs = desertedAtLeastMs + drawDuration(scene)
   peer.leave()
   cutOff(cluster, peer.peer, durationMs)
