@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { PeerId } from '../../src/core/identifiers.ts'
 import { divergences } from '../../src/simulation/checks/convergence.ts'
 import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
-import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders } from './cast.ts'
+import { ada, ben, clusterOf, cyd, dee, eve, fay, hintsLeft, holders } from './cast.ts'
 
 const keys = Array.from({ length: 30 }, (_, index) => `key-${index}`)
 const statusAt = (cluster: Cluster, peer: PeerId, of: PeerId): string | undefined => cluster.peer(peer).ringPeer?.view.get(of)?.status
@@ -130,6 +130,27 @@ describe('a durable peer that was evicted', () => {
     expect(cluster.settle()).toBe(true)
     expect(new Set([ada, ben, cyd, eve].map(peer => cluster.peer(peer).ringPeer?.view.digest)).size).toBe(1)
   })
+
+  test.each([[[ada, ben]], [[cyd, eve]]])(
+    'twice is evicted once for a client too, which alone compares views: it heard of it by %s',
+    heard => {
+      const cluster = clusterOf(6)
+      const client = cluster.add({ weight: 0 })
+      expect(cluster.settle()).toBe(true)
+      cluster.crash(dee)
+      cluster.crash(fay)
+      cluster.run(5000)
+      const others = [ada, ben, cyd, eve].filter(peer => !heard.includes(peer))
+      cluster.partition([...heard, client], others)
+      cluster.peer(ada).evict(dee)
+      for (const gone of [fay, dee]) cluster.peer(cyd).evict(gone)
+      cluster.run(5000)
+      cluster.withholds = ({ to, message }) => to === client && message.type === 'view-digest'
+      cluster.heal()
+      expect(cluster.settle()).toBe(true)
+      expect(cluster.peer(client).ringPeer?.view.get(dee)?.ending).toBe(cluster.peer(ada).ringPeer?.view.get(dee)?.ending)
+    }
+  )
 })
 
 describe('a durable peer that came back with an empty disk under a new identity', () => {

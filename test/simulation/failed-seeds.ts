@@ -168,5 +168,17 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
       'leave-deserted'
     ],
     found: 'a peer refuted its eviction, crashed before that was kept, and refuted it again under the same version with other words'
+  },
+  {
+    seed: 1646,
+    operations: 200,
+    faults: ['clog', 'throttled-timers', 'long-absence', 'leave-deserted', 'leave-deserted', 'leave-deserted'],
+    found: 'the simulator deserted a leaving peer in whose own ring nobody stayed'
+  },
+  {
+    seed: 1137,
+    operations: 200,
+    faults: ['partition-one', 'reset', 'clog', 'disk-error-once', 'leave-deserted', 'leave-deserted', 'leave-deserted'],
+    found: 'a client that knew another of two evictions of one peer never learnt of the one that counts: nobody but itself compared views'
   }
 ]

@@ -38,9 +38,12 @@ export function answerSummary(view: MembershipView, from: PeerId, summary: ViewS
   const theirs = new Map(summary.entries.map(entry => [entry.peerId, entry]))
   const compared = covered(view, summary.covers)
   const lacking = compared.filter(record => compareVersions(theirs.get(record.peerId), record) < 0)
-  const wanted = summary.entries.filter(entry => compareVersions(entry, view.get(entry.peerId)) > 0).map(entry => entry.peerId)
-  // Same versions under different digests: some peer said one version twice, and only the records themselves can tell.
-  const told = lacking.length + wanted.length === 0 ? compared : lacking
+  const newer = summary.entries.filter(entry => compareVersions(entry, view.get(entry.peerId)) > 0)
+  // Same versions under different digests: two evicted one peer, or some peer said one version twice. Only the records themselves can tell, and of either
+  // side: the other may never begin a comparison.
+  const areSame = lacking.length + newer.length === 0
+  const told = areSame ? compared : lacking
+  const wanted = (areSame ? summary.entries : newer).map(entry => entry.peerId)
   if (told.length > 0) sendRequest(effects, from, { type: 'view-records', records: told })
   if (wanted.length > 0) sendRequest(effects, from, { type: 'view-request', peers: wanted })
   return wanted.length === 0
