@@ -5,7 +5,10 @@ import { emptyView, mergeMember, type MembershipView } from '../../src/core/memb
 import type { Effect } from '../../src/protocol/effect.ts'
 import { FailureDetector } from '../../src/protocol/membership/failure-detector.ts'
 import { Neighbourhood } from '../../src/protocol/membership/neighbourhood.ts'
+import { neighboursOf } from '../../src/protocol/membership/wanted-peers.ts'
 import { Tokens } from '../../src/protocol/tokens.ts'
+import { ringMembers } from '../../src/core/members/membership-view.ts'
+import { createRing } from '../../src/core/ring/ring.ts'
 
 const configuration = { cluster: 'shop', partitions: 1024, replicas: 3 }
 const name = (index: number): PeerId => `peer${String(index + 1111).replaceAll('0', 'z')}` as PeerId
@@ -22,6 +25,12 @@ function viewOf(count: number): MembershipView {
 
 function neighbourhood(view: MembershipView, neighboursMax: number): Neighbourhood {
   return new Neighbourhood({ signer: { peerId: self }, configuration, view, neighboursMax }, new FailureDetector(new Tokens(0), () => {}))
+}
+
+/** Whom each member of the view has for its neighbours. */
+function allNeighbours(view: MembershipView, most: number): ReadonlyMap<PeerId, ReadonlySet<PeerId>> {
+  const ring = createRing(ringMembers(view), configuration)
+  return new Map(view.present.map(peer => [peer, neighboursOf(view, ring, peer, most)]))
 }
 
 /** The peers that are wanted after the record of `peer` changed. */
@@ -59,5 +68,26 @@ describe('the neighbours of a peer', () => {
     const near = view.present.find(peer => news.neighbours.has(peer)) as PeerId
     expect(wantedAfter(news, view, distant)).toBeUndefined()
     expect(wantedAfter(news, view, near)).toHaveLength(20)
+  })
+  test('have the peer for a neighbour too, and are the same whatever the order of the names', () => {
+    const neighbours = allNeighbours(viewOf(200), 96)
+    for (const [peer, others] of neighbours) {
+      expect(others.size).toBeLessThan(96)
+      for (const other of others) expect(neighbours.get(other)?.has(peer)).toBe(true)
+    }
+  })
+
+  test('hang together though each has few: by those next to each other in the list', () => {
+    const neighbours = allNeighbours(viewOf(200), 2)
+    const reached = new Set([self])
+    for (const peer of reached) for (const other of neighbours.get(peer) ?? []) reached.add(other)
+    expect(reached.size).toBe(200)
+  })
+
+  test('stay the same for most when a member comes', () => {
+    const [before, after] = [allNeighbours(viewOf(200), 96), allNeighbours(viewOf(201), 96)]
+    const made = [...before].map(([peer, others]) => [...(after.get(peer) ?? [])].filter(other => !others.has(other)).length)
+    // Its own, those whose partitions it takes, and few others; with those at certain distances in the list there were four times as many.
+    expect(made.reduce((sum, count) => sum + count, 0)).toBeLessThan(100)
   })
 })

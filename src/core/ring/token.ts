@@ -41,7 +41,7 @@ export function tokenDistance(partition: number, seeds: TokenSeeds): number {
 }
 
 /** Spreads the bits of a 32-bit integer so that near inputs have unrelated outputs (the finaliser of MurmurHash3). */
-function mix(value: number): number {
+export function mix(value: number): number {
   let hash = value | 0
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
