@@ -6,6 +6,7 @@
  * package   the packed tarball, the tools and the repository's own rules: slow, beside nothing else
  * e2e       real processes and real tabs: one file at a time
  */
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
@@ -44,6 +45,8 @@ export default defineConfig({
           name: 'nodejs',
           environment: 'node',
           include: nodejsTests.map(folder => `test/${folder}/**/*.test.ts`),
+          // Left to itself, Vitest keeps a core free, which on two cores is half of the machine.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           testTimeout: 30_000
         }
       },
