@@ -34,7 +34,7 @@ import type { Message, ViewSummary } from '../wire/message.ts'
 import { takeMintingId } from '../replica/minting-id.ts'
 import { memberKey, metaKey } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
-import { answerRequest, answerSummary, compareVersions, compareViews, isNews, summarize } from './view-exchange.ts'
+import { answerOutdone, answerRequest, answerSummary, compareVersions, compareViews, isNews, summarize } from './view-exchange.ts'
 import { encodeUtf8 } from '../../core/codec.ts'
 
 /** How often views are compared with a random peer, and the own record is gossiped again: the latter at most once in ten seconds by all members together. */
@@ -296,6 +296,7 @@ export class Membership {
     const news = records.filter(record => isNews(record, this.#view.get(record.peerId)))
     for (const record of news) checkMember(record, this.#parts.cluster, this.#parts.verifier)
     this.#merge(now, news, effects)
+    answerOutdone(this.shared, from, news, effects)
     if (this.#firstExchange?.with === from) this.#knowsMembers(effects)
     this.#agreed(now, effects)
   }

@@ -38,12 +38,9 @@ export function answerSummary(view: MembershipView, from: PeerId, summary: ViewS
   const theirs = new Map(summary.entries.map(entry => [entry.peerId, entry]))
   const compared = covered(view, summary.covers)
   const lacking = compared.filter(record => compareVersions(theirs.get(record.peerId), record) < 0)
-  const newer = summary.entries.filter(entry => compareVersions(entry, view.get(entry.peerId)) > 0)
-  // Same versions under different digests: two evicted one peer, or some peer said one version twice. Only the records themselves can tell, and of either
-  // side: the other may never begin a comparison.
-  const areSame = lacking.length + newer.length === 0
-  const told = areSame ? compared : lacking
-  const wanted = (areSame ? summary.entries : newer).map(entry => entry.peerId)
+  const wanted = summary.entries.filter(entry => compareVersions(entry, view.get(entry.peerId)) > 0).map(entry => entry.peerId)
+  // Same versions under different digests: some peer said one version twice, and only the records themselves can tell.
+  const told = lacking.length + wanted.length === 0 ? compared : lacking
   if (told.length > 0) sendRequest(effects, from, { type: 'view-records', records: told })
   if (wanted.length > 0) sendRequest(effects, from, { type: 'view-request', peers: wanted })
   return wanted.length === 0
@@ -53,6 +50,17 @@ export function answerSummary(view: MembershipView, from: PeerId, summary: ViewS
 export function answerRequest(view: MembershipView, from: PeerId, peers: readonly PeerId[], effects: Effect[]): void {
   const records = peers.map(peer => view.get(peer)).filter(record => record !== undefined)
   if (records.length > 0) sendRequest(effects, from, { type: 'view-records', records })
+}
+
+/** Answers news of which, merged here, another version still counts: of two evictions of one peer, say. Who sent them may never begin a comparison. */
+export function answerOutdone(view: MembershipView, from: PeerId, news: readonly MemberRecord[], effects: Effect[]): void {
+  const outdone = news.filter(record => view.get(record.peerId) !== record)
+  answerRequest(
+    view,
+    from,
+    outdone.map(({ peerId }) => peerId),
+    effects
+  )
 }
 
 /** Compares versions; an unknown one is older than any. */
