@@ -126,7 +126,10 @@ export class EdgeProcess {
       await this.start()
       this.#surroundings.note(`${this.plan.name} runs again, as process ${this.pid ?? '-'}`)
     } catch (error) {
-      this.#died(error instanceof Error ? error.message : String(error))
+      const message = error instanceof Error ? error.message : String(error)
+      // The peer itself may run, and a second process on its data must not start: only what followed its start failed.
+      if (this.pid === undefined) this.#died(message)
+      else this.#surroundings.note(`${this.plan.name} runs again, as process ${this.pid}, but that could not be saved: ${message}`)
     }
   }
 }
