@@ -51,6 +51,11 @@ export class EdgeProcess {
 
   /** Starts the peer; resolves when it serves, rejects with its own error when it cannot. */
   async start(): Promise<void> {
+    await this.#launchWhereFree()
+    await this.#surroundings.ready(this.plan)
+  }
+
+  async #launchWhereFree(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#launch()
@@ -96,7 +101,6 @@ export class EdgeProcess {
     this.addresses = ready.addresses
     this.#readyAtMs = Date.now()
     child.once('exit', (code, signal) => this.#died(signal ?? `exit code ${code}`))
-    await this.#surroundings.ready(this.plan)
   }
 
   #words(): string[] {
@@ -123,15 +127,22 @@ export class EdgeProcess {
 
   async #startAgain(): Promise<void> {
     try {
-      await this.start()
-      this.#surroundings.note(`${this.plan.name} runs again, as process ${this.pid ?? '-'}`)
+      await this.#launchWhereFree()
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      // The peer itself may run, and a second process on its data must not start: only what followed its start failed.
-      if (this.pid === undefined) this.#died(message)
-      else this.#surroundings.note(`${this.plan.name} runs again, as process ${this.pid}, but that could not be saved: ${message}`)
+      this.#died(messageOf(error))
+      return
     }
+    const runs = `${this.plan.name} runs again, as process ${this.pid ?? '-'}`
+    // Whatever fails from here on, the peer itself runs: a second process on its data must not start.
+    await this.#surroundings.ready(this.plan).then(
+      () => this.#surroundings.note(runs),
+      (error: unknown) => this.#surroundings.note(`${runs}, but that could not be saved: ${messageOf(error)}`)
+    )
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** The program that this process runs, compiled or not. */
