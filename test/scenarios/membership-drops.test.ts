@@ -4,7 +4,7 @@ import type { PeerId } from '../../src/core/identifiers.ts'
 import { prefixes } from '../../src/protocol/storage-layout.ts'
 import { divergences } from '../../src/simulation/checks/convergence.ts'
 import type { Cluster } from '../../src/simulation/cluster/cluster.ts'
-import { ada, ben, clusterOf, cyd, dee, hintsLeft, holders } from './cast.ts'
+import { ada, ben, clusterOf, cyd, dee, eve, hintsLeft, holders } from './cast.ts'
 import { fill } from './movement.ts'
 
 const keys = Array.from({ length: 60 }, (_, index) => `key-${index}`)
@@ -149,4 +149,17 @@ describe('a crash anywhere between the first offer and the last drop loses nothi
     }
     expect(effect).toBeGreaterThan(20)
   })
+})
+
+test('a peer that stores nothing does not look for what there is to drop, though it was started with members that it knew', () => {
+  const cluster = clusterOf(4, { partitions: 256, trace: false })
+  let scans = 0
+  cluster.observer = { asked: (peer, { kind }) => void (scans += peer === eve && kind === 'scan' ? 1 : 0) }
+  const members = cluster.peer(ada).storage.rows(prefixes.member)
+  cluster.add(undefined, storage => {
+    for (const { key, value } of members) storage.tamper({ type: 'put', key, value })
+  })
+  expect(cluster.settle()).toBe(true)
+  expect(cluster.peer(eve).ringPeer?.ring().partitionsOf(eve).length).toBeLessThan(200)
+  expect(scans).toBeLessThan(20)
 })

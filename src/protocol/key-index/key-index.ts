@@ -96,6 +96,11 @@ export class KeyIndex {
     return this.#unknown.get(partition) ?? Math.max(this.trie.sum(this.trie.partitionBits, partition).count, 0)
   }
 
+  /** True for a partition of which nothing is stored, and no write that is under way or failed may have left something: there is nothing to be found. */
+  isSurelyEmpty(partition: number): boolean {
+    return this.trie.isHeld(partition) && this.sizeOf(partition) === 0 && this.sums.isSure(partition)
+  }
+
   /**
    * The key's row is about to be written as `after`, from `before`. `isDoubtful` says that the disk had the key otherwise than `before`: then the sum of its
    * partition may, too.

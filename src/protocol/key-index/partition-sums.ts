@@ -105,6 +105,12 @@ export class PartitionSums implements StorageClient {
     return (this.#open.get(partition)?.underWay ?? 0) === 0
   }
 
+  /** True while the sum of the partition, if it is known, is that of what is on disk. */
+  isSure(partition: number): boolean {
+    const open = this.#open.get(partition)
+    return open === undefined || (open.underWay === 0 && open.isSure)
+  }
+
   /** True for a partition that nobody wrote to since the start. */
   isUntouched(partition: number): boolean {
     return (this.#open.get(partition)?.changes ?? 0) === 0

@@ -260,7 +260,8 @@ export class Transfer implements StorageClient {
     if (owed.waiting.size > 0) return
     const { index, routing } = this.#parts
     const current = index.sumOf(partition)
-    if (routing.ring().owners(partition).includes(routing.self)) this.#done(now, partition, effects)
+    const isDone = routing.ring().owners(partition).includes(routing.self) || index.isSurelyEmpty(partition)
+    if (isDone) this.#done(now, partition, effects)
     else if (!owed.sums.every(found => equalSums(found, current))) this.#owe(now, partition, owed.targets, now.ms + retryAfterMs.changed)
     else {
       this.#owed.delete(partition)
