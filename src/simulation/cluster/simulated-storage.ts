@@ -6,9 +6,10 @@
  * torn), all of it ({@link SimulatedStorage.wipe}), and what came after a moment ({@link SimulatedStorage.restore}). An unreadable row is never
  * answered: reads and scans name it among the damaged ones, as a storage does whose checksums found it, until it is written again.
  */
-import { compareBytes, toMapKey } from '../../core/bytes.ts'
+import { toMapKey } from '../../core/bytes.ts'
 import type { Prng } from '../../core/prng.ts'
 import type { BatchOperation, ScannedRow, StorageFailure } from '../../protocol/effect.ts'
+import { OrderedRows } from './ordered-rows.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** What a finished operation answers. `damaged` are the keys of rows that it found unreadable and left out. */
@@ -42,8 +43,7 @@ export class SimulatedStorage {
   readonly #time: VirtualTime
   readonly #random: Prng
   readonly #delays: DiskDelays
-  /** By the first byte of their keys, which says what they are. */
-  #rows = new Map<string, Map<string, DiskRow>>()
+  #rows = new OrderedRows<DiskRow>()
   #pending: PendingWrite[] = []
   #generation = 0
   #lastWriteAtMs = 0
@@ -121,36 +121,36 @@ export class SimulatedStorage {
   /** Loses everything. */
   wipe(): void {
     this.crash('lost')
-    this.#rows = new Map()
+    this.#rows = new OrderedRows()
   }
 
   snapshot(): StorageSnapshot {
-    return new Map(this.#each(''))
+    return new Map(this.#rows.entries())
   }
 
   /** Puts an older state in the place of the current one. */
   restore(snapshot: StorageSnapshot): void {
     this.crash('lost')
-    this.#rows = new Map()
-    for (const [mapKey, row] of snapshot) this.#kind(mapKey).set(mapKey, row)
+    this.#rows = new OrderedRows()
+    for (const [mapKey, row] of snapshot) this.#rows.set(mapKey, row)
   }
 
   /** A bit of a durable row turns: it cannot be read any more, until it is written again. False when there is no such row. */
   flip(key: Uint8Array): boolean {
     const mapKey = toMapKey(key)
-    const row = this.#row(mapKey)
-    if (row !== undefined) this.#kind(mapKey).set(mapKey, { ...row, isDamaged: true })
+    const row = this.#rows.get(mapKey)
+    if (row !== undefined) this.#rows.set(mapKey, { ...row, isDamaged: true })
     return row !== undefined
   }
 
   /** True for a durable row that cannot be read. */
   isDamaged(key: Uint8Array): boolean {
-    return this.#row(toMapKey(key))?.isDamaged === true
+    return this.#rows.get(toMapKey(key))?.isDamaged === true
   }
 
   /** A durable row, at once. */
   get(key: Uint8Array): Uint8Array | undefined {
-    const row = this.#row(toMapKey(key))
+    const row = this.#rows.get(toMapKey(key))
     return row?.isDamaged === true ? undefined : row?.value
   }
 
@@ -169,23 +169,6 @@ export class SimulatedStorage {
     this.#change(operation)
   }
 
-  #row(mapKey: string): DiskRow | undefined {
-    return this.#rows.get(mapKey.slice(0, 1))?.get(mapKey)
-  }
-
-  /** The rows of which this may be one. */
-  #kind(mapKey: string): Map<string, DiskRow> {
-    const name = mapKey.slice(0, 1)
-    const rows = this.#rows.get(name) ?? new Map<string, DiskRow>()
-    this.#rows.set(name, rows)
-    return rows
-  }
-
-  /** All rows that may begin so. */
-  #each(start: string): Iterable<[string, DiskRow]> {
-    return start === '' ? [...this.#rows.values()].flatMap(rows => [...rows]) : this.#kind(start)
-  }
-
   #refusal(batch: readonly BatchOperation[]): { readonly ok: false; readonly failure: StorageFailure } | undefined {
     if (this.#fails()) return FAILED
     return this.isFull && batch.some(operation => operation.type === 'put') ? FULL : undefined
@@ -198,19 +181,15 @@ export class SimulatedStorage {
   }
 
   #all(prefix: Uint8Array): readonly DiskRow[] {
-    const start = toMapKey(prefix)
-    const found: [string, DiskRow][] = []
-    for (const entry of this.#each(start)) if (entry[0].startsWith(start)) found.push(entry)
-    return found.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+    return [...this.#rows.after(toMapKey(prefix), undefined)]
   }
 
   /** The next rows that can be read; no limit counts the others on the way. */
   #page(prefix: Uint8Array, after: Uint8Array | undefined, limit: number): StorageAnswer<readonly ScannedRow[]> {
     const value: ScannedRow[] = []
     const damaged: Uint8Array[] = []
-    for (const row of this.#all(prefix)) {
+    for (const row of this.#rows.after(toMapKey(prefix), after === undefined ? undefined : toMapKey(after))) {
       if (value.length === limit) break
-      if (after !== undefined && compareBytes(row.key, after) <= 0) continue
       if (row.isDamaged) damaged.push(row.key)
       else value.push(row)
     }
@@ -236,8 +215,8 @@ export class SimulatedStorage {
 
   #change(operation: BatchOperation): void {
     const mapKey = toMapKey(operation.key)
-    if (operation.type === 'delete') this.#kind(mapKey).delete(mapKey)
-    else this.#kind(mapKey).set(mapKey, { key: kept(operation.key), value: kept(operation.value), isDamaged: false })
+    if (operation.type === 'delete') this.#rows.delete(mapKey)
+    else this.#rows.set(mapKey, { key: kept(operation.key), value: kept(operation.value), isDamaged: false })
   }
 
   #delay(ms: number): number {
