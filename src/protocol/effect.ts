@@ -83,7 +83,8 @@ export type ProtocolEvent =
   | { readonly type: 'indexed' }
   | { readonly type: 'storage-failed'; readonly code: string }
   | { readonly type: 'rolled-back' }
-  | { readonly type: 'left' }
+  /** This peer has left. Where `isHeard`, a member of the ring would remember that; otherwise some may wait for it until it is evicted. */
+  | { readonly type: 'left'; readonly isHeard: boolean }
   | { readonly type: 'counted'; readonly name: string }
 
 export type Effect =

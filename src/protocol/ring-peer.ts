@@ -135,10 +135,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
       neighbours: () => this.#neighbourhood.neighbours,
       met: (now, effects) => (rejoin.isClosed ? undefined : completion.await(now, effects)),
       changed: (now, peers, effects) => this.#membersChanged(now, peers, effects),
+      heard: (from, effects) => this.#departure.heard(from, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
     })
     const machines = { hints: this.#hints, coordinator: this.#putCoordinator, membership: this.#membership, transfer, completion, taking }
-    this.#departure = new Departure({ routing: this, replica: this.#replica, ...machines })
+    this.#departure = new Departure({ ...parts, ...machines })
     this.#receivers = {
       ...machines,
       puts: this.#puts,
@@ -356,15 +357,14 @@ export class RingPeer implements Machine, StorageClient, Routing {
   #timed(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
     this.#machines ??= [
       ...[this.#gets, this.#receivers.server.wholeReads],
-      this.#putCoordinator,
-      this.#puts,
+      ...[this.#putCoordinator, this.#puts],
       this.#detector,
       this.#hints,
       this.#membership,
       this.#moving,
       this.#antiEntropy,
       this.#reaper,
-      this.#rejoin,
+      ...[this.#rejoin, this.#departure],
       ...[this.#index.loader, this.#index.sums],
       this.#scrub
     ]

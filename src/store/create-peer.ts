@@ -271,6 +271,9 @@ interface ReporterParts extends Pick<HandlerParts, 'ringPeer' | 'network' | 'eve
   readonly reclaimer: SpaceReclaimer
 }
 
+const unheard =
+  'No member has answered that it knows of the leaving: one that waits for this peer goes on only after an eviction (dynamesh evict).'
+
 /** Turns the protocol's news into events, metrics and log lines. */
 function reporter({ ringPeer, network, events, metrics, watchers, options, reclaimer }: ReporterParts): (event: ProtocolEvent) => void {
   // Clients come and go without end; whose status is forgotten is at worst told twice.
@@ -348,6 +351,7 @@ function reporter({ ringPeer, network, events, metrics, watchers, options, recla
         return
       case 'left':
         hasLeft = true
+        if (!event.isHeard && ringPeer.ring().members.length > 0) options.logger.warn(unheard)
         return memberChanged(ringPeer.self)
       case 'counted':
         return metrics.count(event.name)

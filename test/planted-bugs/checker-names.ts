@@ -21,6 +21,7 @@ const checkers: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/neither owns nor has hints for/, 'given all, and still owing'],
   [/drops its copy of/, 'copy dropped before its owners had it'],
   [/has left with a copy of/, 'left without giving'],
+  [/nobody would remember it/, 'left unheard'],
   [/has left, and holds hints/, 'left, and still owing'],
   [/was answered "not found"/, 'not found by fallbacks alone'],
   [/found no quorum of/, 'no quorum though enough were there'],

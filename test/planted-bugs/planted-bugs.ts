@@ -471,6 +471,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: 'if (isLast && this.#isAwaited(knowsOthers)) return'
   },
   {
+    name: 'left-unheard',
+    breaks: 'a leaving peer goes as soon as it has said so, heard or not',
+    file: 'protocol/moving/departure.ts',
+    find: "membership.setStatus(now, 'left', effects, this.#asking(heirs))",
+    replace: "membership.setStatus(now, 'left', effects, [leftHeard])"
+  },
+  {
+    name: 'heard-and-not-kept',
+    breaks: 'a member says of one that left that it remembers it, and would not after a crash',
+    file: 'protocol/membership/remembrance.ts',
+    find: 'const mustWait = peers.includes(from) && !isKept(from)',
+    replace: 'const mustWait = false && !isKept(from)'
+  },
+  {
     name: 'left-without-heirs',
     breaks: 'a leaving peer takes the only copies along when those who were to get them are evicted',
     file: 'protocol/moving/departure.ts',

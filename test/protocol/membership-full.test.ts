@@ -39,6 +39,7 @@ function membershipOf(view: MembershipView): Membership {
     neighbours: () => new Set(),
     met: () => undefined,
     changed: () => undefined,
+    heard: () => undefined,
     rolledBack: () => undefined
   })
 }

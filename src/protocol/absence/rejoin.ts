@@ -88,9 +88,10 @@ export class Rejoin {
     this.#absence.receive(now, from, message, effects)
   }
 
-  /** True for what a closed peer does not serve: whoever waits for an answer has been told. */
+  /** True for what a closed peer, or one that has left and is about to go, does not serve: whoever waits for an answer has been told. */
   refuses(from: PeerId, message: Message, effects: Effect[]): boolean {
-    if (!this.isClosed || !SERVED.has(message.type)) return false
+    const isServing = !this.isClosed && this.#parts.membership().status !== 'left'
+    if (isServing || !SERVED.has(message.type)) return false
     const answer = refusal(message)
     if (answer !== undefined) effects.push({ kind: 'send', to: from, lane: 'request', message: answer })
     return true

@@ -28,13 +28,16 @@ interface Write {
 
 export class MemberKeeper implements StorageClient {
   readonly #tokens: Tokens
+  readonly #kept: (peer: PeerId, effects: Effect[]) => void
   readonly #writes = new Map<number, Write>()
   /** The newest of each member that is not durable yet. */
   readonly #unkept = new Map<PeerId, MemberRows>()
   #retryAtMs = Number.POSITIVE_INFINITY
 
-  constructor(tokens: Tokens) {
+  /** `kept` is called for each member of whom all that is known has become durable. */
+  constructor(tokens: Tokens, kept: (peer: PeerId, effects: Effect[]) => void) {
     this.#tokens = tokens
+    this.#kept = kept
   }
 
   /** True when all that is known of this member is durable. */
@@ -65,7 +68,11 @@ export class MemberKeeper implements StorageClient {
   }
 
   written(_now: Instant, token: number, effects: Effect[]): void {
-    for (const rows of this.#end(token, effects)) if (this.#unkept.get(rows.peer) === rows) this.#unkept.delete(rows.peer)
+    for (const rows of this.#end(token, effects)) {
+      if (this.#unkept.get(rows.peer) !== rows) continue
+      this.#unkept.delete(rows.peer)
+      this.#kept(rows.peer, effects)
+    }
   }
 
   failed(now: Instant, token: number, _failure: StorageFailure, effects: Effect[]): void {

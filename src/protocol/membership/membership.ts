@@ -5,7 +5,7 @@
  * with a random peer every few seconds, and both pull what they lack. Nobody speaks for another; what others say about this peer is
  * answered with a higher incarnation.
  */
-import { equalBytes, toHex } from '../../core/bytes.ts'
+import { equalBytes } from '../../core/bytes.ts'
 import { isStoreError } from '../../core/errors.ts'
 import type { PeerId, ReplicaId } from '../../core/identifiers.ts'
 import { goneMembersMax, gossipPerSecondMax } from '../../core/limits.ts'
@@ -30,11 +30,12 @@ import type { Prng } from '../../core/prng.ts'
 import { sendRequest, type BatchOperation, type Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import { memberRow, MemberKeeper, noRow } from './member-keeper.ts'
+import { isRemembered, Remembrance } from './remembrance.ts'
 import type { Message, ViewSummary } from '../wire/message.ts'
-import { takeMintingId } from '../replica/minting-id.ts'
+import { freshReplicaId, takeMintingId } from '../replica/minting-id.ts'
 import { memberKey, metaKey } from '../storage-layout.ts'
 import type { Tokens } from '../tokens.ts'
-import { answerOutdone, answerRequest, answerSummary, compareVersions, compareViews, isNews, summarize } from './view-exchange.ts'
+import { answerOutdone, answerSummary, compareVersions, compareViews, isNews, summarize } from './view-exchange.ts'
 import { encodeUtf8 } from '../../core/codec.ts'
 
 /** How often views are compared with a random peer, and the own record is gossiped again: the latter at most once in ten seconds by all members together. */
@@ -75,6 +76,8 @@ export interface MembershipParts {
   met(now: Instant, effects: Effect[]): void
   /** Called after the view changed. */
   changed(now: Instant, peers: readonly PeerId[], effects: Effect[]): void
+  /** A member has shown this peer's newest record, and would remember it after a restart. */
+  heard(from: PeerId, effects: Effect[]): void
   /** Another process used this storage's identity later than this one knew: its replica id is not safe any more. */
   rolledBack(replica: ReplicaId, effects: Effect[]): void
 }
@@ -92,6 +95,7 @@ export class Membership {
   /** Members without a connection, and since when. */
   #absentSinceMs = new Map<PeerId, number>()
   readonly #keeper: MemberKeeper
+  readonly #remembrance: Remembrance
   /** Until the first exchange with any member has ended: with whom one is under way. */
   #firstExchange: { readonly with: PeerId | undefined } | undefined = { with: undefined }
   #gossipSecond = 0
@@ -102,7 +106,8 @@ export class Membership {
     this.#view = parts.view
     this.#own = parts.own
     this.#sequence = parts.own.sequence
-    this.#keeper = new MemberKeeper(parts.tokens)
+    this.#keeper = new MemberKeeper(parts.tokens, (peer, effects) => this.#remembrance.kept(peer, effects))
+    this.#remembrance = new Remembrance({ view: () => this.shared, isKept: peer => this.isKept(peer) })
   }
 
   get view(): MembershipView {
@@ -201,7 +206,7 @@ export class Membership {
   receive(now: Instant, from: PeerId, message: Message, effects: Effect[]): void {
     if (message.type === 'view-digest') this.#digestArrived(now, from, message.digest, effects)
     else if (message.type === 'view-summary') this.#summaryArrived(from, message, effects)
-    else if (message.type === 'view-request') answerRequest(this.shared, from, message.peers, effects)
+    else if (message.type === 'view-request') this.#remembrance.wished(from, message.peers, effects)
     else if (message.type === 'view-records') this.#recordsArrived(now, from, message.records, effects)
   }
 
@@ -213,8 +218,7 @@ export class Membership {
     this.#keeper.wake(now, effects)
     if (now.ms >= this.#exchangeAtMs) {
       this.#exchangeAtMs = now.ms + this.#jittered(membershipMs.exchange)
-      const neighbours = this.#parts.neighbours()
-      const peers = this.#parts.connectedPeers().filter(each => neighbours.has(each))
+      const peers = this.#parts.connectedPeers().filter(each => this.#parts.neighbours().has(each))
       const peer = peers[this.#parts.random.below(Math.max(peers.length, 1))]
       if (peer !== undefined) compareViews(this.shared, peer, effects)
     }
@@ -299,6 +303,7 @@ export class Membership {
     answerOutdone(this.shared, from, news, effects)
     if (this.#firstExchange?.with === from) this.#knowsMembers(effects)
     this.#agreed(now, effects)
+    if (isRemembered(this.record, records)) this.#parts.heard(from, effects)
   }
 
   /** All that another member knew is known here. */
@@ -345,17 +350,12 @@ export class Membership {
    */
   #refute(now: Instant, record: MemberRecord, effects: Effect[]): void {
     const forgotten = record.issuer === this.#parts.signer.peerId
-    const replica = forgotten ? this.#freshReplica() : this.#own.replica
+    const replica = forgotten ? freshReplicaId(this.#parts.random) : this.#own.replica
     const status = this.#own.status === 'up' && !forgotten ? 'joining' : this.#own.status
     this.#own = { ...this.#own, incarnation: record.incarnation + 1, replica, status }
     this.#sequence = this.#parts.own.sequence
     if (forgotten) this.#parts.rolledBack(replica, effects)
     this.#publish(now, effects)
-  }
-
-  #freshReplica(): ReplicaId {
-    const bytes = Uint8Array.from({ length: 8 }, () => this.#parts.random.below(256))
-    return toHex(bytes) as ReplicaId
   }
 
   /** Signs the own record anew, keeps it, and tells the others once it is kept, or the disk refused. */

@@ -11,11 +11,13 @@
  * Not covered: a copy of a storage that was taken after a good end, and put back within those minutes. That is noticed only when the peer meets
  * somebody who knows its later run (`membership.ts`).
  */
+import { toHex } from '../../core/bytes.ts'
 import { Reader, Writer } from '../../core/codec.ts'
 import { isStoreError } from '../../core/errors.ts'
 import { identifierBytes, type ReplicaId } from '../../core/identifiers.ts'
 import { mintingIdMsMax } from '../../core/limits.ts'
 import { runOf, type MemberRecord } from '../../core/members/member-record.ts'
+import type { Prng } from '../../core/prng.ts'
 import type { BatchOperation } from '../effect.ts'
 import { metaKey } from '../storage-layout.ts'
 
@@ -24,6 +26,11 @@ export const mintingIdKey: Uint8Array = metaKey('minting-id')
 
 /** The id that was left is taken up once. */
 export const takeMintingId: BatchOperation = { type: 'delete', key: mintingIdKey }
+
+/** A replica id that nobody has had. */
+export function freshReplicaId(random: Prng): ReplicaId {
+  return toHex(Uint8Array.from({ length: 8 }, () => random.below(256))) as ReplicaId
+}
 
 /** Longest name of a run. */
 const runBytesMax = 64

@@ -1,6 +1,7 @@
 /**
  * Nobody parts with a copy that others rely on it to have: at the moment at which a peer asks its disk to drop a copy of which it is no owner any more, every
- * owner in its ring has had all of it on its own disk; and a peer that has left leaves nothing behind that its heirs lack.
+ * owner in its ring has had all of it on its own disk; and a peer that has left leaves nothing behind that its heirs lack. One that goes as heard is gone
+ * for good on the disk of another.
  *
  * What an owner has ever held counts, as it parts with copies by the same rule, perhaps because of a newer ring than the dropper knows of. Excepted is
  * what is promised to nobody or judged elsewhere:
@@ -13,10 +14,11 @@
 import { toMapKey } from '../../core/bytes.ts'
 import { descends, type CausalContext } from '../../core/versions/causal-context.ts'
 import type { PeerId } from '../../core/identifiers.ts'
+import { decodeMember, isGone } from '../../core/members/member-record.ts'
 import type { StoredRecord } from '../../core/versions/record.ts'
 import type { BatchOperation, ProtocolEvent } from '../../protocol/effect.ts'
 import { partitionOfKey } from '../../protocol/requests/routing.ts'
-import { decodeRow, keyOfRow, prefixes } from '../../protocol/storage-layout.ts'
+import { decodeRow, keyOfRow, memberKey, prefixes } from '../../protocol/storage-layout.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { AskedOperation } from '../cluster/simulated-storage.ts'
 import { describeRecord, keyText } from '../run/trace.ts'
@@ -52,7 +54,7 @@ export class PartingChecks {
     if (event.type === 'key-discarded' || event.type === 'tombstone-reaped') this.#suspected.delete(nameOf(peer, event.key))
     else if (event.type === 'key-dropped') this.#dropped(peer, event.key)
     else if (event.type === 'members-changed' && event.peers.includes(peer)) this.#saidItsStatus(peer)
-    else if (event.type === 'left') this.#left(peer)
+    else if (event.type === 'left') this.#left(peer, event.isHeard)
   }
 
   #drops(peer: PeerId, storageKey: Uint8Array): void {
@@ -77,13 +79,23 @@ export class PartingChecks {
   }
 
   /** The last member leaves with all it has; one that had heirs leaves nothing behind that they lack. */
-  #left(peer: PeerId): void {
+  #left(peer: PeerId, isHeard: boolean): void {
+    if (isHeard && this.#parts.damaged() === undefined && !this.#isRemembered(peer))
+      this.#parts.found(`${peer} has left, and nobody would remember it`)
     if (!this.#hasHeirs.has(peer)) return
     for (const row of this.#parts.cluster.peer(peer).storage.rows(prefixes.row)) {
       const key = keyOfRow(row.key)
       const lacking = this.#lacking(peer, key, decodeRow(row.value).record)
       if (lacking !== undefined) this.#parts.found(`${peer} has left with a copy of ${keyText(key)}, and ${lacking}`)
     }
+  }
+
+  #isRemembered(peer: PeerId): boolean {
+    const { cluster } = this.#parts
+    return cluster.peers.some(other => {
+      const row = other === peer ? undefined : cluster.peer(other).storage.get(memberKey(peer))
+      return row !== undefined && isGone(decodeMember(row).status)
+    })
   }
 
   /** Who would miss a copy that a peer parts with; `undefined` when nobody would. */

@@ -93,6 +93,8 @@ export class Cluster {
   readonly strangers: SimulatedPeer[] = []
   /** Peers that have left for good. */
   readonly departed: Set<PeerId> = new Set()
+  /** Those of them that nobody has heard. */
+  readonly unheard: Set<PeerId> = new Set()
   /** Those of them that went without a word. */
   readonly vanished: Set<PeerId> = new Set()
   /** Set it to lose messages of certain kinds. */
@@ -334,8 +336,9 @@ export class Cluster {
   }
 
   /** A peer that has left stops, as `leave()` of the store does. */
-  #depart(peer: PeerId): void {
+  #depart(peer: PeerId, isHeard: boolean): void {
     this.departed.add(peer)
+    if (!isHeard) this.unheard.add(peer)
     this.time.after(0, () => this.stop(peer))
   }
 
@@ -367,7 +370,7 @@ export class Cluster {
         const line = this.trace.isOn ? describeEvent(event) : undefined
         if (line !== undefined) note(peer, line)
         if (!isMember) return
-        if (event.type === 'left') this.#depart(peer)
+        if (event.type === 'left') this.#depart(peer, event.isHeard)
         this.observer.reported?.(peer, event)
       },
       noted: note,

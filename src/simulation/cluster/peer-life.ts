@@ -1,13 +1,12 @@
 /** One run of a simulated peer: what it is made of, and how the protocol is started on what the storage holds. */
-import { toHex } from '../../core/bytes.ts'
-import type { PeerId, ReplicaId, RequestId } from '../../core/identifiers.ts'
+import type { PeerId, RequestId } from '../../core/identifiers.ts'
 import { nextRun, type MemberRecord } from '../../core/members/member-record.ts'
 import { prng, type Prng } from '../../core/prng.ts'
 import type { Effect, GetOutcome, ProtocolEvent, PutOutcome } from '../../protocol/effect.ts'
 import type { ClusterConfiguration } from '../../protocol/membership/hello.ts'
 import type { Instant } from '../../protocol/instant.ts'
 import type { Message } from '../../protocol/wire/message.ts'
-import { mintingIdOf } from '../../protocol/replica/minting-id.ts'
+import { freshReplicaId, mintingIdOf } from '../../protocol/replica/minting-id.ts'
 import { RingPeer } from '../../protocol/ring-peer.ts'
 import type { SharedWork } from './shared-work.ts'
 import { simulatedSigner } from './simulated-identity.ts'
@@ -87,7 +86,7 @@ export function createRingPeer(
   const { peer, configuration, profile, evictAfterMs, tombstoneGraceMs, neighboursMax, shared } = parts
   const { weight = 1, durable = true, zone, keysMax, mayRollBack = false } = profile
   const status = state.own?.status !== 'up' && hasEntrance ? 'joining' : 'up'
-  const fresh = toHex(Uint8Array.from({ length: 8 }, () => random.below(256))) as ReplicaId
+  const fresh = freshReplicaId(random)
   return new RingPeer({
     configuration,
     signer: simulatedSigner(peer),

@@ -1,5 +1,4 @@
 /** What a peer finds in its simulated storage when it starts: the same rows that `store/storage-state.ts` reads, at once. */
-import { toHex } from '../../core/bytes.ts'
 import { decodeUtf8, encodeUtf8 } from '../../core/codec.ts'
 import { isStoreError } from '../../core/errors.ts'
 import type { PeerId, ReplicaId } from '../../core/identifiers.ts'
@@ -15,7 +14,7 @@ import { indexedKey, indexedRow, indexRowOf } from '../../protocol/key-index/key
 import { summedKey, type StoredSums } from '../../protocol/key-index/partition-sums.ts'
 import { decodeNumber, decodeRow, encodeNumber, epochLeaseKey, prefixes } from '../../protocol/storage-layout.ts'
 import { tombstoneRowsOf } from '../../protocol/tombstones/tombstone-index.ts'
-import { mintingIdKey } from '../../protocol/replica/minting-id.ts'
+import { freshReplicaId, mintingIdKey } from '../../protocol/replica/minting-id.ts'
 import { settledRingKey } from '../../protocol/moving/transfer.ts'
 import type { SimulatedStorage } from './simulated-storage.ts'
 
@@ -79,7 +78,7 @@ function loadMemory(storage: SimulatedStorage, random: Prng): Memory {
 
 /** Epochs begin behind those of the copies that are there. */
 function newMemory(storage: SimulatedStorage, random: Prng): Memory {
-  const replica = toHex(Uint8Array.from({ length: 8 }, () => random.below(256))) as ReplicaId
+  const replica = freshReplicaId(random)
   const epochLease = 1 + storage.rows(prefixes.row).reduce((most, { value }) => Math.max(most, decodeRow(value).epoch), 0)
   storage.tamper({ type: 'put', key: replicaIdKey, value: encodeUtf8(replica) })
   storage.tamper({ type: 'put', key: epochLeaseKey, value: encodeNumber(epochLease) })

@@ -141,7 +141,7 @@ export class Faults {
 }
 
 /**
- * The last words of a peer that leaves may be lost. Whoever waits for it in order to join waits for ever, unless its operator says that it is gone.
+ * A peer that leaves goes unheard where nobody answers for long. Whoever waits for it in order to join waits for ever, unless its operator says that it is gone.
  * The last words of one whose disk was lost or rolled back may be heard, and yet be outranked by what it said before, where it never
  * met again the one who had heard that: then it seems to be up, but away, until its operator says so.
  */
@@ -150,7 +150,7 @@ function takeOutUnheard(cluster: Cluster, forgetful: PeerId | undefined): void {
     const { ringPeer } = peer
     for (const gone of cluster.departed) {
       const seen = ringPeer?.view.get(gone)?.status
-      const isAwaited = ringPeer?.status === 'joining' && seen === 'leaving'
+      const isAwaited = cluster.unheard.has(gone) && ringPeer?.status === 'joining' && seen === 'leaving'
       if (isAwaited || (gone === forgetful && seen !== undefined && !isGone(seen))) peer.evict(gone)
     }
   }
