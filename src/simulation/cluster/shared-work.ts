@@ -5,7 +5,7 @@
 import { equalBytes } from '../../core/bytes.ts'
 import type { PeerId } from '../../core/identifiers.ts'
 import { decodeMember, type MemberRecord, type MemberVerifier } from '../../core/members/member-record.ts'
-import { createRing, type Ring, type RingMember } from '../../core/ring/ring.ts'
+import { createRing, type Ring, type RingMember, type RingOptions } from '../../core/ring/ring.ts'
 import type { Message } from '../../protocol/wire/message.ts'
 import { readMessage } from '../../protocol/wire/message-codec.ts'
 import type { RingFunction } from '../../protocol/membership/neighbourhood.ts'
@@ -79,40 +79,49 @@ function verdictCache(): MemberVerifier {
 /** Rings that are remembered; the oldest is forgotten first, and computed again when asked for. */
 const RINGS_MAX = 32
 
-/** A ring function that remembers. */
+interface KnownRing {
+  readonly members: readonly RingMember[]
+  readonly options: RingOptions
+  readonly ring: Ring
+}
+
+/** A ring function that remembers. Most ask for the ring that somebody asked for last, about the very members that others hold: to see that takes a glance. */
 function ringCache(): RingFunction {
-  const rings = new Map<string, Ring>()
-  const hashes = new WeakMap<RingMember, readonly [number, number]>()
-  const hashOf = (member: RingMember): readonly [number, number] => {
-    const known = hashes.get(member) ?? hashOfText(`${member.peerId} ${member.weight} ${member.durable} ${member.zone ?? ''}`)
-    hashes.set(member, known)
-    return known
+  /** Those asked for last are at the end. */
+  const known: KnownRing[] = []
+  const find = (members: readonly RingMember[], options: RingOptions): KnownRing | undefined => {
+    const place = known.findLastIndex(each => isSameRing(each, members, options))
+    const [found] = place < 0 ? [] : known.splice(place, 1)
+    if (found !== undefined) known.push(found)
+    return found
   }
   return (members, options) => {
-    let [first, second] = [0, 0]
-    for (const member of members) {
-      const hash = hashOf(member)
-      first = (first + hash[0]) >>> 0
-      second = (second + hash[1]) >>> 0
-    }
-    const key = `${options.cluster} ${options.partitions} ${options.replicas} ${members.length} ${first} ${second}`
-    const ring = rings.get(key) ?? createRing(members, options)
-    rings.delete(key)
-    rings.set(key, ring)
-    const oldest = rings.size > RINGS_MAX ? rings.keys().next().value : undefined
-    if (oldest !== undefined) rings.delete(oldest)
+    const asGiven = find(members, options)
+    if (asGiven !== undefined) return asGiven.ring
+    const sorted = members.toSorted((a, b) => (a.peerId < b.peerId ? -1 : 1))
+    const inOrder = find(sorted, options)
+    if (inOrder !== undefined) return inOrder.ring
+    const ring = createRing(sorted, options)
+    known.push({ members: sorted, options, ring })
+    if (known.length > RINGS_MAX) known.shift()
     return ring
   }
 }
 
-/** Two hashes of 32 bits (FNV-1a with two primes). */
-function hashOfText(text: string): readonly [number, number] {
-  let [first, second] = [0x811c9dc5, 0x1b873593]
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    first = Math.imul(first ^ code, 0x01000193)
-    second = Math.imul(second ^ code, 0x85ebca6b)
-    second ^= second >>> 13
-  }
-  return [first >>> 0, second >>> 0]
+function isSameRing(known: KnownRing, members: readonly RingMember[], options: RingOptions): boolean {
+  if (known.members.length !== members.length || !isSameConfiguration(known.options, options)) return false
+  for (let place = 0; place < members.length; place++)
+    if (!isSameMember(known.members[place] as RingMember, members[place] as RingMember)) return false
+  return true
+}
+
+function isSameConfiguration(a: RingOptions, b: RingOptions): boolean {
+  return (
+    a === b ||
+    (a.cluster === b.cluster && a.partitions === b.partitions && a.replicas === b.replicas && a.durableOwners === b.durableOwners)
+  )
+}
+
+function isSameMember(a: RingMember, b: RingMember): boolean {
+  return a === b || (a.peerId === b.peerId && a.weight === b.weight && a.durable === b.durable && a.zone === b.zone)
 }
