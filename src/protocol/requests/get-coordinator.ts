@@ -138,8 +138,8 @@ export class GetCoordinator {
     pending.replies.set(from, { record, standing: message.status === 'not-owner' ? 'stranger' : lacking.length > 0 ? 'lacking' : 'whole' })
     pending.tally = acknowledge(pending.tally, from)
     if (message.status === 'not-owner' && pending.owners.includes(from)) {
-      // Once one of the two views is the newer one for both, it is asked again.
-      compareViews(this.#parts.view(), from, effects)
+      // Once one of the two views is the newer one for both, it is asked again. A peer that has only just met others learns nothing from itself.
+      if (from !== this.#parts.routing.self) compareViews(this.#parts.view(), from, effects)
       this.#tryLater(now, pending)
     }
     this.#judge(now, pending, effects)
