@@ -66,6 +66,13 @@ export const keyQueueMax = 1024
 export const wholeReadsMax = 4096
 /** Peers whose copies of one partition an owner notes that it lacks; past it the one noted first is forgotten. (*wire*) */
 export const predecessorsMax = 64
+/**
+ * Joining peers that are thought away one by one and in all combinations, to find out who may still take itself for an owner; more of them are thought away all
+ * at once. The same where the ring has more members: each of these rings takes up to 80 ms.
+ */
+export const joinersApartMax = 3
+/** See {@link joinersApartMax}. */
+export const membersApartMax = 64
 /** Finished requests that a coordinator remembers so that a retry is answered, not repeated; the oldest is forgotten first. */
 export const rememberedRequestsMax = 8192
 /** Age of the replica id that a run of a peer left for the next one; an older one is not taken up, and the next run numbers its writes anew. */

@@ -1,29 +1,25 @@
 /** Which part of a peer a message is for. */
 import type { PeerId } from '../core/identifiers.ts'
 import type { AntiEntropy } from './anti-entropy/anti-entropy.ts'
-import type { Completion } from './moving/completion.ts'
 import type { Effect } from './effect.ts'
 import type { GetCoordinator } from './requests/get-coordinator.ts'
 import type { HintedHandoff } from './handoff/hinted-handoff.ts'
 import type { Instant } from './instant.ts'
 import type { Membership } from './membership/membership.ts'
 import type { Message } from './wire/message.ts'
+import type { Moving } from './moving/moving.ts'
 import type { PutCoordinator } from './requests/put-coordinator.ts'
 import type { PutRequests } from './requests/put-request.ts'
 import type { Rejoin } from './absence/rejoin.ts'
 import type { ReplicaServer } from './requests/replica-server.ts'
-import type { Taking } from './moving/taking.ts'
 import type { TombstoneReaper } from './tombstones/tombstone-reaper.ts'
-import type { Transfer } from './moving/transfer.ts'
 
 export interface Receivers {
   readonly coordinator: PutCoordinator
   readonly puts: PutRequests
   readonly gets: GetCoordinator
   readonly hints: HintedHandoff
-  readonly transfer: Transfer
-  readonly taking: Taking
-  readonly completion: Completion
+  readonly moving: Pick<Moving, 'transfer' | 'taking' | 'completion' | 'displaced'>
   readonly antiEntropy: AntiEntropy
   readonly reaper: TombstoneReaper
   readonly rejoin: Rejoin
@@ -46,13 +42,13 @@ export function dispatch(receivers: Receivers, now: Instant, from: PeerId, messa
       return receivers.hints.handedOff(now, from, message, effects)
     case 'transfer-query':
     case 'transfer-done':
-      return receivers.completion.receive(now, from, message, effects)
+      return receivers.moving.completion.receive(now, from, message, effects)
     case 'offer':
     case 'offer-keys':
-      return receivers.taking.receive(now, from, message, effects)
+      return receivers.moving.taking.receive(now, from, message, effects)
     case 'offer-answer':
     case 'offer-wanted':
-      return receivers.transfer.receive(now, from, message, effects)
+      return receivers.moving.transfer.receive(now, from, message, effects)
     case 'exchange-open':
     case 'exchange-nodes':
     case 'exchange-differences':
@@ -68,10 +64,10 @@ export function dispatch(receivers: Receivers, now: Instant, from: PeerId, messa
     case 'contact-answer':
       return receivers.rejoin.receive(now, from, message, effects)
     case 'ping':
-      effects.push({ kind: 'send', to: from, lane: 'request', message: { type: 'pong', id: message.id } })
-      return
+      return receivers.moving.displaced.asked(from, message, effects)
     case 'pong':
-      return
+      receivers.moving.displaced.sees(from, message.ring, effects)
+      return receivers.coordinator.othersKnow(now, effects)
     case 'view-digest':
     case 'view-summary':
     case 'view-request':
@@ -94,18 +90,19 @@ export function dispatchUnsent(receivers: Receivers, now: Instant, to: PeerId, m
 
 /** Tells those who wait for a peer, or send to it, that it can be reached again, or not any more. */
 export function dispatchReachability(
-  { coordinator, puts, gets, hints, server, transfer }: Receivers,
+  { coordinator, puts, gets, hints, server, moving }: Receivers,
   now: Instant,
   peer: PeerId,
   reachable: boolean,
   effects: Effect[]
 ): void {
   if (reachable) {
+    moving.displaced.reachable(now, peer, effects)
     coordinator.reachable(now, peer, effects)
     puts.reachable(now, effects)
     gets.reachable(now, effects)
     hints.pump(now, effects)
-    transfer.reachable(now, peer, effects)
+    moving.transfer.reachable(now, peer, effects)
   } else {
     hints.unreachable(now, peer, effects)
     coordinator.unreachable(now, peer, effects)

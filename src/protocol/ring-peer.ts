@@ -81,7 +81,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     const parts = { routing: this, tokens: this.#tokens, ...replicas, detector: this.#detector }
     this.#hints = new HintedHandoff({ ...parts, isMoving: key => this.#moving.transfer.isMoving(key) })
     for (const { key, value } of options.hintRows) this.#hints.restore(key, value)
-    this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints })
+    this.#putCoordinator = new PutCoordinator({ ...parts, hints: this.#hints, displaced: () => this.#moving.displaced })
     this.#puts = new PutRequests({ ...parts, coordinator: this.#putCoordinator })
     this.#gets = new GetCoordinator({ ...parts, view: () => this.#membership.shared })
     const moved = { ...parts, hints: this.#hints, index: this.#index, neighbourhood: this.#neighbourhood }
@@ -138,10 +138,11 @@ export class RingPeer implements Machine, StorageClient, Routing {
       heard: (from, effects) => this.#departure.heard(from, effects),
       rolledBack: (replica, effects) => this.#rolledBack(replica, effects)
     })
-    const machines = { hints: this.#hints, coordinator: this.#putCoordinator, membership: this.#membership, transfer, completion, taking }
-    this.#departure = new Departure({ ...parts, ...machines })
+    const machines = { hints: this.#hints, coordinator: this.#putCoordinator, membership: this.#membership }
+    this.#departure = new Departure({ ...parts, ...machines, transfer, completion })
     this.#receivers = {
       ...machines,
+      moving: this.#moving,
       puts: this.#puts,
       gets: this.#gets,
       antiEntropy: this.#antiEntropy,
@@ -362,8 +363,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       this.#hints,
       this.#membership,
       this.#moving,
-      this.#antiEntropy,
-      this.#reaper,
+      ...[this.#antiEntropy, this.#reaper],
       ...[this.#rejoin, this.#departure],
       ...[this.#index.loader, this.#index.sums],
       this.#scrub
@@ -381,6 +381,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
     if (isOtherRing) {
       this.#moving.ringChanged(now, effects)
       this.#hints.pump(now, effects)
+      this.#putCoordinator.othersKnow(now, effects)
     }
     for (const peer of hopeful) this.#detector.trust(now, peer, effects)
   }

@@ -37,6 +37,7 @@ test('a peer that asked and went away is forgotten: it is told when it has come 
     detector: new FailureDetector(tokens, () => undefined),
     refill: new Refill({ routing, tokens, hints }),
     gave: () => undefined,
+    lackedFor: () => [],
     owes: () => state.isOwed,
     reachableMembers: () => [asker],
     mayLetGo: () => true,
@@ -58,5 +59,7 @@ test('a peer that asked and went away is forgotten: it is told when it has come 
   expect(effects).toEqual([])
 
   ask(effects)
-  expect(effects).toEqual([{ kind: 'send', to: asker, lane: 'request', message: { type: 'transfer-done', ring: ring.digest } }])
+  expect(effects).toEqual([
+    { kind: 'send', to: asker, lane: 'request', message: { type: 'transfer-done', ring: ring.digest, lacking: [] } }
+  ])
 })

@@ -154,7 +154,7 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
     fc.record({ type: fc.constant('offer-wanted'), id, status: fc.constantFrom('busy', 'refused'), wanted: fc.constant([]) })
   ),
   ping: fc.record({ type: fc.constant('ping'), id }),
-  pong: fc.record({ type: fc.constant('pong'), id }),
+  pong: fc.record({ type: fc.constant('pong'), id, ring: digest }),
   'view-digest': fc.record({ type: fc.constant('view-digest'), digest }),
   'view-summary': fc.oneof(
     fc.record({
@@ -179,7 +179,7 @@ export const messagesByType: { readonly [Type in Message['type']]: fc.Arbitrary<
   'contact-query': fc.record({ type: fc.constant('contact-query'), id }),
   'contact-answer': fc.record({ type: fc.constant('contact-answer'), id, sinceAgeMs: fc.nat(), gapAgeMs: fc.nat(), isWhole: fc.boolean() }),
   'transfer-query': fc.record({ type: fc.constant('transfer-query'), ring: digest, refill: fc.nat() }),
-  'transfer-done': fc.record({ type: fc.constant('transfer-done'), ring: digest }),
+  'transfer-done': fc.record({ type: fc.constant('transfer-done'), ring: digest, lacking: peers }),
   'exchange-open': fc.record({ type: fc.constant('exchange-open'), id, ring: digest, digest }),
   'exchange-nodes': fc.record({ type: fc.constant('exchange-nodes'), id, nodes: fc.array(trieNode, { minLength: 1, maxLength: 4 }) }),
   'exchange-differences': fc.record({

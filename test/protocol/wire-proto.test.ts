@@ -59,7 +59,7 @@ const samples: { readonly [Type in Message['type']]: Extract<Message, { readonly
   'offer-keys': { type: 'offer-keys', id: 32, partition: 7, entries: new Uint8Array(32).fill(5), isLast: true },
   'offer-wanted': { type: 'offer-wanted', id: 32, status: 'taken', wanted: [1] },
   ping: { type: 'ping', id: 5 },
-  pong: { type: 'pong', id: 5 },
+  pong: { type: 'pong', id: 5, ring },
   'view-digest': { type: 'view-digest', digest: '00'.repeat(7) + 'ff' },
   'view-summary': {
     type: 'view-summary',
@@ -72,7 +72,7 @@ const samples: { readonly [Type in Message['type']]: Extract<Message, { readonly
   'contact-query': { type: 'contact-query', id: 8 },
   'contact-answer': { type: 'contact-answer', id: 8, sinceAgeMs: 90_000_000, gapAgeMs: 1, isWhole: true },
   'transfer-query': { type: 'transfer-query', ring, refill: 1025 },
-  'transfer-done': { type: 'transfer-done', ring },
+  'transfer-done': { type: 'transfer-done', ring, lacking: [ada] },
   'exchange-open': { type: 'exchange-open', id: 6, ring, digest: '00'.repeat(7) + 'ff' },
   'exchange-nodes': {
     type: 'exchange-nodes',

@@ -41,7 +41,6 @@ export class Neighbourhood {
   #neighbours: ReadonlySet<PeerId>
   /** False until the neighbours that the storage knew of were asked for. */
   #isWanted = false
-  #withoutJoining: { readonly view: MembershipView; readonly rings: readonly Ring[] } | undefined
   #concerned: { readonly ring: Ring; readonly peers: readonly PeerId[] } | undefined
 
   constructor(options: NeighbourhoodOptions, detector: FailureDetector) {
@@ -60,16 +59,9 @@ export class Neighbourhood {
     return this.#ring
   }
 
-  /** The rings without the members that are joining: as it is to be, and as it was while those that leave were in it. */
-  get withoutJoining(): readonly Ring[] {
-    if (this.#withoutJoining?.view !== this.#view) {
-      const statusOf = (peer: PeerId): string | undefined => this.#view.get(peer)?.status
-      const up = ringMembers(this.#view).filter(({ peerId }) => statusOf(peerId) === 'up')
-      const leaving = this.#view.present.flatMap(peer => (statusOf(peer) === 'leaving' ? (this.#view.get(peer) ?? []) : []))
-      const withLeaving = leaving.length === 0 ? [] : [this.ringOf([...up, ...leaving])]
-      this.#withoutJoining = { view: this.#view, rings: [this.ringOf(up), ...withLeaving] }
-    }
-    return this.#withoutJoining.rings
+  /** The newest view. */
+  get view(): MembershipView {
+    return this.#view
   }
 
   /** The ring of other members than the present ones. */

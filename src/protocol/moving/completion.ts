@@ -2,7 +2,7 @@
  * How a joining peer learns that it has got everything, and a leaving one that it is not needed any more: it asks every member again and again until
  * each has said "I have given you all that you are to own in this ring".
  *
- * A member says so once the asker has confirmed all that it owns and the member holds in that ring. A member that is gone is not waited for: a busy one
+ * A member says so once the asker has confirmed all that it owns and the member holds in that ring, and tells whose copies it never got itself. A member that is gone is not waited for: a busy one
  * still answers a ping.
  */
 import type { PeerId } from '../../core/identifiers.ts'
@@ -29,7 +29,9 @@ export interface CompletionParts {
   readonly detector: FailureDetector
   readonly refill: Refill
   /** A peer has given this one everything that it is to own in a ring. */
-  gave(from: PeerId, ring: string): void
+  gave(from: PeerId, done: TransferDone): void
+  /** Peers that have not given this one their copies of what that peer owns. */
+  lackedFor(peer: PeerId): readonly PeerId[]
   /** True while this peer may hold what another owns and has not confirmed. */
   owes(peer: PeerId): boolean
   /** Members that store something and can be reached, without this peer. */
@@ -80,7 +82,7 @@ export class Completion {
       this.answerAskers(effects)
     } else {
       this.#givers.set(from, message.ring)
-      this.#parts.gave(from, message.ring)
+      this.#parts.gave(from, message)
       this.#judge(now, effects)
     }
   }
@@ -99,7 +101,12 @@ export class Completion {
       if (this.#parts.owes(asker) || !this.#parts.mayLetGo(asker)) continue
       if (asked !== ring || this.#parts.hints.has(asker) || this.#parts.refill.isGiving(asker)) continue
       this.#askers.delete(asker)
-      effects.push({ kind: 'send', to: asker, lane: 'request', message: { type: 'transfer-done', ring } })
+      effects.push({
+        kind: 'send',
+        to: asker,
+        lane: 'request',
+        message: { type: 'transfer-done', ring, lacking: this.#parts.lackedFor(asker) }
+      })
     }
   }
 

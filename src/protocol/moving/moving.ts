@@ -1,8 +1,11 @@
 /**
  * All that a change of the ring sets in motion, composed: what is given (`transfer.ts`), what is taken (`taking.ts`), who has to know that it is complete
- * (`completion.ts`), what is not here yet (`predecessors.ts`), and how far that has come (`move-progress.ts`).
+ * (`completion.ts`), what is not here yet (`predecessors.ts`), who has to know that it owns less
+ * (`displaced-owners.ts`), and how far that has come (`move-progress.ts`).
  */
 import { Completion, type CompletionParts } from './completion.ts'
+import { DisplacedOwners } from './displaced-owners.ts'
+import { EarlierRings, type EarlierRingsParts } from './earlier-rings.ts'
 import type { Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import { MoveTally } from './move-tally.ts'
@@ -11,14 +14,15 @@ import { Taking } from './taking.ts'
 import { Transfer, type TransferParts } from './transfer.ts'
 
 export type MovingParts = Omit<TransferParts, 'progressed' | 'tally'> &
-  Omit<CompletionParts, 'owes' | 'gave' | 'reachableMembers'> &
-  PredecessorsParts
+  Omit<CompletionParts, 'owes' | 'gave' | 'lackedFor' | 'reachableMembers'> &
+  Omit<PredecessorsParts, 'earlier'> & { readonly neighbourhood: EarlierRingsParts }
 
 export class Moving {
   readonly transfer: Transfer
   readonly taking: Taking
   readonly completion: Completion
   readonly predecessors: Predecessors
+  readonly displaced: DisplacedOwners
   readonly tally: MoveTally
 
   /** `settledRing` is what the last run left of the ring that it had worked through. */
@@ -26,11 +30,14 @@ export class Moving {
     const waitingBytes = (): number => parts.hints.waiting().reduce((sum, { bytes }) => sum + bytes, 0)
     this.tally = new MoveTally(waitingBytes)
     const counted = { ...parts, tally: this.tally }
-    this.predecessors = new Predecessors(parts)
+    const earlier = new EarlierRings(parts.neighbourhood)
+    this.predecessors = new Predecessors({ ...parts, earlier })
+    this.displaced = new DisplacedOwners({ ...parts, earlier })
     this.completion = new Completion({
       ...parts,
       owes: peer => this.transfer.owes(peer),
-      gave: (from, ring) => this.predecessors.gave(from, ring),
+      gave: (from, done) => this.predecessors.gave(from, done),
+      lackedFor: peer => this.predecessors.lackedFor(peer),
       reachableMembers: () => parts.neighbourhood.concerned().filter(peer => parts.routing.isReachable(peer)),
       complete: (now, effects) => {
         if (parts.routing.isJoining(parts.routing.self)) this.predecessors.joined(now)
@@ -45,16 +52,20 @@ export class Moving {
     this.tally.ringChanged()
     this.taking.ringChanged()
     this.predecessors.ringChanged(now, effects)
+    this.displaced.ringChanged()
     this.transfer.ringChanged(now, effects)
   }
 
   deadline(): number {
-    return Math.min(this.transfer.deadline(), this.completion.deadline(), this.predecessors.deadline(), this.tally.deadline())
+    return Math.min(...this.#machines.map(machine => machine.deadline()))
   }
 
   wake(now: Instant, effects: Effect[]): void {
-    for (const machine of [this.transfer, this.completion, this.predecessors, this.tally])
-      if (machine.deadline() <= now.ms) machine.wake(now, effects)
+    for (const machine of this.#machines) if (machine.deadline() <= now.ms) machine.wake(now, effects)
+  }
+
+  get #machines(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
+    return [this.transfer, this.completion, this.predecessors, this.displaced, this.tally]
   }
 
   #progressed(effects: Effect[]): void {

@@ -3,8 +3,8 @@
  * partition does not tell what was acknowledged, and a read must not take its "nothing" for an answer.
  *
  * An owner stands for the owner whose place it took, so it lacks what that one holds. Where that one is gone without having given it, it lacks what the
- * owners hold that stayed. A joining peer lacks, besides, what the owners hold that there would be without those who are joining, and that there were
- * before others began to leave.
+ * owners hold that stayed. A joining peer lacks, besides, what the owners hold that there are for members who have not heard yet who joins and who leaves
+ * (`earlier-rings.ts`).
  *
  * A predecessor says that it has given everything with the same answer that a joining peer waits for (`completion.ts`). One that cannot be reached goes on
  * being lacked until it is back, or gone for good.
@@ -14,8 +14,10 @@ import { predecessorsMax } from '../../core/limits.ts'
 import type { Ring } from '../../core/ring/ring.ts'
 import { sendRequest, type Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
+import type { EarlierRings } from './earlier-rings.ts'
 import type { Neighbourhood } from '../membership/neighbourhood.ts'
 import type { Routing } from '../requests/routing.ts'
+import type { TransferDone } from '../wire/message.ts'
 
 /** Time after which a predecessor is asked again whether it has given everything. */
 const askAgainMs = 1000
@@ -24,7 +26,8 @@ export interface PredecessorsParts {
   readonly routing: Routing
   /** True once this peer knows all that another member knew. */
   knowsMembers(): boolean
-  readonly neighbourhood: Pick<Neighbourhood, 'withoutJoining' | 'isGone' | 'isAlone' | 'concerned'>
+  readonly earlier: EarlierRings
+  readonly neighbourhood: Pick<Neighbourhood, 'isGone' | 'isAlone' | 'concerned'>
 }
 
 export class Predecessors {
@@ -34,6 +37,7 @@ export class Predecessors {
   readonly #givers = new Map<PeerId, string>()
   #before: Ring
   #askAtMs = Number.POSITIVE_INFINITY
+  #isWorkedThrough = false
 
   constructor(parts: PredecessorsParts) {
     this.#parts = parts
@@ -64,6 +68,7 @@ export class Predecessors {
     const ring = routing.ring()
     this.#before = ring
     this.#givers.clear()
+    this.#forget(before)
     for (const partition of ring.partitionsOf(routing.self)) {
       const owners = before.owners(partition)
       if (!owners.includes(routing.self)) this.#lack(partition, owners, ring.owners(partition))
@@ -83,23 +88,31 @@ export class Predecessors {
     if (this.#lacking.size > 0) this.#askAtMs = now.ms
   }
 
-  /** A peer has given this one everything that it is to own in a ring. */
-  gave(from: PeerId, ring: string): void {
+  /** A peer has given this one everything that it is to own in a ring, but for what it never got itself: that is still lacking. */
+  gave(from: PeerId, { ring, lacking }: TransferDone): void {
     this.#givers.set(from, ring)
     const { routing } = this.#parts
     const current = routing.ring()
     if (ring !== current.digest) return
-    for (const [partition, peers] of this.#lacking) {
-      if (!current.isOwner(routing.self, partition)) continue
-      peers.delete(from)
-      if (peers.size === 0) this.#lacking.delete(partition)
+    const others = lacking.filter(peer => peer !== routing.self && this.#givers.get(peer) !== ring)
+    for (const partition of current.partitionsOf(routing.self)) {
+      if (others.length > 0 && this.#isPredecessor(partition, from)) for (const peer of others) this.#add(partition, peer)
+      const peers = this.#lacking.get(partition)
+      peers?.delete(from)
+      if (peers?.size === 0) this.#lacking.delete(partition)
     }
   }
 
-  /** All that was here of what this peer does not own any more is with its owners. */
+  /** Peers whose copies of what another peer owns never came here: it cannot have got them from this one. */
+  lackedFor(peer: PeerId): readonly PeerId[] {
+    const ring = this.#parts.routing.ring()
+    const lacking = [...this.#lacking.keys()].filter(partition => ring.isOwner(peer, partition)).flatMap(partition => this.of(partition))
+    return [...new Set(lacking)].filter(other => other !== peer).slice(0, predecessorsMax)
+  }
+
+  /** All that was here of what this peer does not own any more is with its owners. They are told what is lacking as long as the ring is the same. */
   workedThrough(): void {
-    const { routing } = this.#parts
-    for (const partition of this.#lacking.keys()) if (!routing.ring().isOwner(routing.self, partition)) this.#lacking.delete(partition)
+    this.#isWorkedThrough = true
   }
 
   deadline(): number {
@@ -119,11 +132,24 @@ export class Predecessors {
     for (const to of asked) sendRequest(effects, to, message)
   }
 
+  #isPredecessor(partition: number, peer: PeerId): boolean {
+    const { routing, earlier } = this.#parts
+    if (this.#lacking.get(partition)?.has(peer) === true) return true
+    return routing.isJoining(routing.self) && earlier.owners(partition).includes(peer)
+  }
+
+  /** What is lacking of partitions that were given away is the business of their owners. */
+  #forget(before: Ring): void {
+    const { self } = this.#parts.routing
+    if (this.#isWorkedThrough)
+      for (const partition of this.#lacking.keys()) if (!before.isOwner(self, partition)) this.#lacking.delete(partition)
+    this.#isWorkedThrough = false
+  }
+
   #beforeJoining(partition: number): readonly PeerId[] {
-    const { routing, neighbourhood } = this.#parts
+    const { routing, earlier } = this.#parts
     const ring = routing.ring().digest
-    const owners = neighbourhood.withoutJoining.flatMap(before => before.owners(partition))
-    return owners.filter(owner => owner !== routing.self && this.#givers.get(owner) !== ring)
+    return earlier.owners(partition).filter(owner => owner !== routing.self && this.#givers.get(owner) !== ring)
   }
 
   #lack(partition: number, before: readonly PeerId[], after: readonly PeerId[]): void {

@@ -13,6 +13,7 @@ import { acknowledge, ask, fail, quorumTally, verdict, wasAsked, type QuorumTall
 import { maximalSiblings, type StoredRecord } from '../../core/versions/record.ts'
 import type { AdmissionControl } from '../admission-control.ts'
 import type { Effect } from '../effect.ts'
+import { displacedMsMax, type DisplacedOwners } from '../moving/displaced-owners.ts'
 import type { FailureDetector } from '../membership/failure-detector.ts'
 import { hintStored, type HintedHandoff } from '../handoff/hinted-handoff.ts'
 import type { Instant } from '../instant.ts'
@@ -72,6 +73,7 @@ export interface PutCoordinatorParts {
   readonly operations: ReplicaOperations
   readonly hints: HintedHandoff
   readonly detector: FailureDetector
+  displaced(): DisplacedOwners
 }
 
 export class PutCoordinator {
@@ -135,6 +137,7 @@ export class PutCoordinator {
     this.#due.add(coordination.deadlineMs, coordination.id)
     const plan = this.#plan(coordination)
     if (this.#cannotHint(coordination, plan.get(undefined) ?? [])) return this.#failed(now, coordination, 'hints-full', effects)
+    this.#parts.displaced().inform(now, partition, effects)
     replica.change(now, put.key, operations.mint(this.#mint(coordination, plan)), effects)
   }
 
@@ -149,6 +152,11 @@ export class PutCoordinator {
       this.#replicate(now, coordination, effects)
     }
     this.#judge(now, coordination, effects)
+  }
+
+  /** Displaced owners may have come to know that they are. */
+  othersKnow(now: Instant, effects: Effect[]): void {
+    for (const coordination of this.#active.values()) if (verdict(coordination.tally) === 'reached') this.#judge(now, coordination, effects)
   }
 
   /** A replica write did not even leave. */
@@ -342,9 +350,20 @@ export class PutCoordinator {
 
   #judge(now: Instant, coordination: Coordination, effects: Effect[]): void {
     const state = verdict(coordination.tally)
-    if (state === 'reached') this.#settle(now, coordination, 'ok', effects)
+    if (state === 'reached') this.#reached(now, coordination, effects)
     else if (state === 'short' && coordination.tally.pending.length === 0) this.#fallShort(now, coordination, effects)
     if (coordination.tally.pending.length === 0 && coordination.settled) this.#end(coordination)
+  }
+
+  /** W peers hold the write: it is acknowledged once no displaced owner hides it. */
+  #reached(now: Instant, coordination: Coordination, effects: Effect[]): void {
+    const { settled, id, partition, tally, put, startedMs } = coordination
+    if (settled) return
+    const knownUntilMs = startedMs + Math.min(displacedMsMax, put.timeoutMs / 2)
+    if (now.ms >= knownUntilMs || this.#parts.displaced().areAware(partition, tally.acknowledged, put.w))
+      return this.#settle(now, coordination, 'ok', effects)
+    this.#due.add(knownUntilMs, id)
+    this.#parts.displaced().inform(now, partition, effects)
   }
 
   /** Nobody is left to ask: a peer that comes back within the patience still counts. */
@@ -358,7 +377,7 @@ export class PutCoordinator {
       const orphans = coordination.errands.get(peer) ?? []
       if (orphans.length > 0) this.#keepHints(now, coordination, orphans, effects)
     }
-    this.#settle(now, coordination, 'quorum', effects)
+    this.#settle(now, coordination, verdict(coordination.tally) === 'reached' ? 'ok' : 'quorum', effects)
     if (!this.#isBeingWritten(coordination)) this.#end(coordination)
   }
 

@@ -1,10 +1,10 @@
-/** Bytes of keys with their records, of the messages that carry hints home, and of the question whether all came, as `wire.proto` describes them. */
+/** Bytes of keys with their records, and of the messages that carry hints home, as `wire.proto` describes them. */
 import type { Reader, Writer } from '../../core/codec.ts'
 import { frameBytesMax, keyBytesMax, messageEntriesMax } from '../../core/limits.ts'
 import { emptyRecord } from '../../core/versions/record.ts'
 import { readRecord, writeRecord } from '../../core/versions/record-codec.ts'
 import { packNumbers, unpackNumbers } from './bit-list.ts'
-import type { HandedOff, Handoff, HandoffEntry, TransferQuery } from './message.ts'
+import type { HandedOff, Handoff, HandoffEntry } from './message.ts'
 import { need } from './wire-check.ts'
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
@@ -58,21 +58,4 @@ export function readHandedOff(reader: Reader): HandedOff {
   }
   need(id > 0 && bits.at(-1) !== 0, 'a handoff result')
   return { type: 'handed-off', id, stored: unpackNumbers(bits) }
-}
-
-export function writeTransferQuery(out: Writer, { ring, refill }: TransferQuery): void {
-  out.hex(1, ring)
-  out.uint(2, refill)
-}
-
-export function readTransferQuery(reader: Reader): TransferQuery {
-  let ring = ''
-  let refill = 0
-  for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) ring = reader.hex(8)
-    else if (field === 2) refill = reader.uint()
-    else reader.unknown(field)
-  }
-  need(ring !== '', 'a question about a transfer')
-  return { type: 'transfer-query', ring, refill }
 }

@@ -7,25 +7,19 @@ import type { CausalContext } from '../../core/versions/causal-context.ts'
 import { readContext, readDot, writeContext, writeDot } from '../../core/versions/context-codec.ts'
 import type { Dot } from '../../core/versions/dot.ts'
 import { StoreError } from '../../core/errors.ts'
-import { identifierBytes, peerIdBytesMax, type PeerId, type RequestId } from '../../core/identifiers.ts'
-import { frameBytesMax, keyBytesMax, messageEntriesMax, replicasMax, timeoutMsMax, valueBytesMax } from '../../core/limits.ts'
+import { identifierBytes, type PeerId, type RequestId } from '../../core/identifiers.ts'
+import { frameBytesMax, keyBytesMax, replicasMax, timeoutMsMax, valueBytesMax } from '../../core/limits.ts'
 import { encodeMember } from '../../core/members/member-record.ts'
 import type { StoredRecord } from '../../core/versions/record.ts'
 import { readRecord, writeRecord } from '../../core/versions/record-codec.ts'
 import { readContactAnswer, writeContactAnswer } from './contact-codec.ts'
 import { readExchange, writeExchange } from './exchange-codec.ts'
-import {
-  readEntry,
-  readHandedOff,
-  readHandoff,
-  readTransferQuery,
-  writeEntry,
-  writeHandedOff,
-  writeTransferQuery
-} from './handoff-codec.ts'
+import { readEntry, readHandedOff, readHandoff, writeEntry, writeHandedOff } from './handoff-codec.ts'
 import type { Fetched, ForwardPut, Message, PutResult, PutStatus, Replicate, ReplicaStatus } from './message.ts'
 import { readOffers, writeOffers } from './offer-codec.ts'
+import { pushPeer, writePeers } from './peer-list.ts'
 import { readReap, writeReap } from './reap-codec.ts'
+import { readPong, readTransferDone, readTransferQuery, writePong, writeTransferDone, writeTransferQuery } from './ring-codec.ts'
 import { readViewRecords, readViewSummary, writeViewSummary } from './view-codec.ts'
 import { need } from './wire-check.ts'
 
@@ -124,15 +118,16 @@ function writeBody(out: Writer, message: Message): void {
     case 'handed-off':
       return writeHandedOff(out, message)
     case 'ping':
-    case 'pong':
     case 'contact-query':
       return out.uint(1, message.id)
+    case 'pong':
+      return writePong(out, message)
     case 'contact-answer':
       return writeContactAnswer(out, message)
     case 'view-digest':
       return out.hex(1, message.digest)
     case 'transfer-done':
-      return out.hex(1, message.ring)
+      return writeTransferDone(out, message)
     case 'transfer-query':
       return writeTransferQuery(out, message)
     case 'view-summary':
@@ -180,7 +175,7 @@ function readBody(field: number, reader: Reader): Message {
     case 10:
       return { type: 'ping', id: readId(reader) }
     case 11:
-      return { type: 'pong', id: readId(reader) }
+      return readPong(reader)
     case 12:
       return { type: 'view-digest', digest: readDigest(reader) }
     case 13:
@@ -192,7 +187,7 @@ function readBody(field: number, reader: Reader): Message {
     case 16:
       return readTransferQuery(reader)
     case 17:
-      return { type: 'transfer-done', ring: readDigest(reader) }
+      return readTransferDone(reader)
     case 27:
       return { type: 'contact-query', id: readId(reader) }
     case 28:
@@ -372,16 +367,6 @@ function readPeerList(reader: Reader): PeerId[] {
     else reader.unknown(field)
   }
   return peers
-}
-
-function writePeers(out: Writer, field: number, peers: readonly PeerId[]): void {
-  for (const peer of peers) out.string(field, peer)
-}
-
-function pushPeer(peers: PeerId[], reader: Reader): void {
-  const peer = reader.string(peerIdBytesMax)
-  need(peer !== '' && peers.length < messageEntriesMax, 'a list of peers')
-  peers.push(peer as PeerId)
 }
 
 function writeStatus(out: Writer, status: PutStatus): void {

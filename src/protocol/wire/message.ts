@@ -118,6 +118,8 @@ export interface Ping {
 export interface Pong {
   readonly type: 'pong'
   readonly id: number
+  /** The ring that its sender sees. */
+  readonly ring: string
 }
 
 /** "How long were you in contact with the cluster?" A peer that was away asks before it trusts its copies. */
@@ -175,6 +177,8 @@ export interface TransferQuery {
 export interface TransferDone {
   readonly type: 'transfer-done'
   readonly ring: string
+  /** Peers that have not given the sender their copies of what the other owns: it could not pass them on. */
+  readonly lacking: readonly PeerId[]
 }
 
 /** What a peer holds of a partition, by the sum over it. */
