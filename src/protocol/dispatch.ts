@@ -100,7 +100,7 @@ export function dispatchReachability(
     moving.displaced.reachable(now, peer, effects)
     coordinator.reachable(now, peer, effects)
     puts.reachable(now, effects)
-    gets.reachable(now, effects)
+    gets.reachable(now, peer, effects)
     hints.pump(now, effects)
     moving.transfer.reachable(now, peer, effects)
   } else {

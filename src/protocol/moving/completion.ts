@@ -36,7 +36,7 @@ export interface CompletionParts {
   owes(peer: PeerId): boolean
   /** Members that store something and can be reached, without this peer. */
   reachableMembers(): readonly PeerId[]
-  /** True unless this member is leaving and a restart would make this peer forget it. */
+  /** True unless this member is leaving, and a restart would make this peer forget it or it has not said that it gave everything. */
   mayLetGo(member: PeerId): boolean
   /** Names the discard after which this peer has to be refilled; 0 for none. */
   ownRefill(): number
@@ -83,6 +83,7 @@ export class Completion {
     } else {
       this.#givers.set(from, message.ring)
       this.#parts.gave(from, message)
+      this.answerAskers(effects)
       this.#judge(now, effects)
     }
   }

@@ -45,6 +45,8 @@ export class DisplacedOwners {
   /** Who sees the same ring as this peer. */
   readonly #aware = new Set<PeerId>()
   readonly #asked = new Map<PeerId, Question>()
+  /** Who was not met in time. */
+  readonly #away = new Set<PeerId>()
 
   constructor(parts: DisplacedOwnersParts) {
     this.#parts = parts
@@ -86,6 +88,7 @@ export class DisplacedOwners {
 
   /** A peer can be reached. */
   reachable(now: Instant, peer: PeerId, effects: Effect[]): void {
+    this.#away.delete(peer)
     const question = this.#asked.get(peer)
     if (question !== undefined) this.#ask(now, peer, question, effects)
   }
@@ -93,6 +96,7 @@ export class DisplacedOwners {
   ringChanged(): void {
     this.#aware.clear()
     this.#asked.clear()
+    this.#away.clear()
   }
 
   deadline(): number {
@@ -103,8 +107,9 @@ export class DisplacedOwners {
 
   wake(now: Instant, effects: Effect[]): void {
     for (const [peer, question] of this.#asked) {
-      if (question.untilMs <= now.ms) this.#asked.delete(peer)
-      else if (question.askAtMs <= now.ms) this.#ask(now, peer, question, effects)
+      if (question.askAtMs > now.ms) continue
+      if (question.untilMs > now.ms) this.#ask(now, peer, question, effects)
+      else this.#giveUp(peer)
     }
   }
 
@@ -114,8 +119,13 @@ export class DisplacedOwners {
     const owners = routing.ring().owners(partition)
     return before.filter(peer => {
       if (peer === routing.self || owners.includes(peer) || this.#aware.has(peer)) return false
-      return routing.isReachable(peer) || detector.opinion(peer) === 'unknown'
+      return routing.isReachable(peer) || (detector.opinion(peer) === 'unknown' && !this.#away.has(peer))
     })
+  }
+
+  #giveUp(peer: PeerId): void {
+    this.#asked.delete(peer)
+    if (!this.#parts.routing.isReachable(peer)) this.#away.add(peer)
   }
 
   #ask(now: Instant, peer: PeerId, question: Question, effects: Effect[]): void {

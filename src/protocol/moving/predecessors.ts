@@ -27,7 +27,7 @@ export interface PredecessorsParts {
   /** True once this peer knows all that another member knew. */
   knowsMembers(): boolean
   readonly earlier: EarlierRings
-  readonly neighbourhood: Pick<Neighbourhood, 'isGone' | 'isAlone' | 'concerned'>
+  readonly neighbourhood: Pick<Neighbourhood, 'view' | 'isGone' | 'isAlone' | 'concerned'>
 }
 
 export class Predecessors {
@@ -59,6 +59,15 @@ export class Predecessors {
     const isMissed = (peer: PeerId): boolean => this.#mayGive(peer) && (!owners.includes(peer) || routing.isReachable(peer))
     const lacking = [...(this.#lacking.get(partition) ?? [])].filter(isMissed)
     return routing.isJoining(routing.self) ? [...new Set([...lacking, ...this.#beforeJoining(partition)])] : lacking
+  }
+
+  /** True while a peer that leaves has not said that it gave everything: once it is gone, nobody could tell. */
+  lacks(peer: PeerId): boolean {
+    const { routing, neighbourhood } = this.#parts
+    if (neighbourhood.view.get(peer)?.status !== 'leaving') return false
+    const ring = routing.ring()
+    for (const [partition, peers] of this.#lacking) if (peers.has(peer) && ring.isOwner(routing.self, partition)) return true
+    return false
   }
 
   /** The ring changed. */

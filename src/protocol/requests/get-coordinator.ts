@@ -30,8 +30,8 @@ export interface GetCall {
   readonly timeoutMs: number
 }
 
-/** What a peer says of its copy: it vouches for it as an owner, it lacks copies of others, or it does not own the key. */
-type Standing = 'whole' | 'lacking' | 'stranger'
+/** What a peer says of its copy: it vouches for it as an owner, it lacks copies of others, or it was asked as an owner and is none, or as a fallback. */
+type Standing = 'whole' | 'lacking' | 'stranger' | 'fallback'
 
 interface Reply {
   readonly record: StoredRecord | undefined
@@ -132,10 +132,10 @@ export class GetCoordinator {
     // A repeated answer may be older than the one that counted.
     if (pending === undefined || asked?.id !== message.id || !wasAsked(pending.tally, from)) return
     if (message.status !== 'ok' && message.status !== 'not-owner') return this.#gaveUp(now, pending, from, effects)
-    const { record, lacking } = message
+    const { record } = message
     pending.asked.set(from, { ...asked, id: 0 })
     if (message.id !== pending.id) this.#pending.delete(message.id)
-    pending.replies.set(from, { record, standing: message.status === 'not-owner' ? 'stranger' : lacking.length > 0 ? 'lacking' : 'whole' })
+    pending.replies.set(from, { record, standing: standingOf(message, pending.owners.includes(from)) })
     pending.tally = acknowledge(pending.tally, from)
     if (message.status === 'not-owner' && pending.owners.includes(from)) {
       // Once one of the two views is the newer one for both, it is asked again. A peer that has only just met others learns nothing from itself.
@@ -151,9 +151,13 @@ export class GetCoordinator {
     if (pending?.tally.pending.includes(peer) === true) this.#gaveUp(now, pending, peer, effects)
   }
 
-  /** A peer is back: a get that is short of answers asks it. */
-  reachable(now: Instant, effects: Effect[]): void {
-    for (const pending of this.#pending.values()) if (!pending.settled) this.#refill(now, pending, effects)
+  /** A peer is back: a get that is short of answers asks it, and each that is not answered where it is an owner. */
+  reachable(now: Instant, peer: PeerId, effects: Effect[]): void {
+    for (const pending of this.#pending.values()) {
+      if (pending.settled) continue
+      this.#refill(now, pending, effects)
+      if (pending.owners.includes(peer) && !wasAsked(pending.tally, peer)) this.#ask(now, pending, peer, false, effects)
+    }
   }
 
   unreachable(now: Instant, peer: PeerId, effects: Effect[]): void {
@@ -276,6 +280,16 @@ export class GetCoordinator {
     return replies.get(owner)?.standing === 'lacking' && !askedWhole.has(owner) && this.#parts.routing.isReachable(owner)
   }
 
+  /** True while one that joins may answer, or is asked by one, or may get what it lacks: there was no connection yet, and is about to be one. */
+  #isAwaited({ tally, replies }: PendingGet, owner: PeerId): boolean {
+    const { routing, detector } = this.#parts
+    if (tally.failed.includes(owner)) return false
+    if (!routing.isJoining(owner) && !routing.isJoining(routing.self)) return false
+    const standing = replies.get(owner)?.standing
+    if (standing !== undefined) return standing === 'lacking'
+    return routing.isReachable(owner) || detector.opinion(owner) === 'unknown'
+  }
+
   #expire(pending: PendingGet, effects: Effect[]): void {
     if (!pending.settled) this.#settle(pending, 'quorum', effects)
     this.#finish(pending, effects)
@@ -307,22 +321,25 @@ export class GetCoordinator {
   }
 
   /**
-   * Replies that count towards R: those of owners that lack nothing, and of fallbacks that hold the key. All others count only beside one of them, and
-   * not while an owner may still answer. Where nobody else turns up in time, an owner that lacks something and holds the key counts as such a fallback.
+   * Replies that count towards R: those of owners that lack nothing, and of fallbacks that hold the key where no newcomer is about to answer. All others count
+   * only beside one of them, and not while an owner may still answer. Where nobody else turns up in time, an owner that lacks something and holds the key
+   * counts as such a fallback. What an owner of the ring before holds stands for nobody: the owners of this one may have taken newer writes.
    */
   #countedReplies(now: Instant, pending: PendingGet): number {
     const { owners, replies, tally, r, waitUntilMs } = pending
     if (replies.size < r) return replies.size
+    const isLate = now.ms >= waitUntilMs
+    const isAwaited = !isLate && owners.some(owner => this.#isAwaited(pending, owner))
     let counted = 0
     let holding = 0
     for (const [peer, { record, standing }] of replies) {
-      const isOwner = owners.includes(peer)
-      if (isOwner ? standing === 'whole' : record !== undefined) counted += 1
+      const isStandIn = record !== undefined && standing !== 'stranger' && !isAwaited
+      if (owners.includes(peer) ? standing === 'whole' : isStandIn) counted += 1
       else if (record !== undefined) holding += 1
     }
-    if (counted >= r || counted + (now.ms < waitUntilMs ? 0 : holding) === 0) return counted
+    if (counted >= r || counted + (isLate ? holding : 0) === 0) return counted
     const mayAnswer = (owner: PeerId): boolean => tally.pending.includes(owner) || this.#mayComplete(pending, owner)
-    const mayImprove = this.#isDisputed(pending) || owners.some(mayAnswer)
+    const mayImprove = isAwaited || this.#isDisputed(pending) || owners.some(mayAnswer)
     return mayImprove ? counted : replies.size
   }
 
@@ -334,6 +351,11 @@ export class GetCoordinator {
     for (const { id: asked } of pending.asked.values()) this.#pending.delete(asked)
     this.#pending.delete(pending.id)
   }
+}
+
+function standingOf({ status, lacking }: Fetched, isAskedAsOwner: boolean): Standing {
+  if (status === 'not-owner') return isAskedAsOwner ? 'stranger' : 'fallback'
+  return lacking.length > 0 ? 'lacking' : 'whole'
 }
 
 function mergedReplies(pending: PendingGet): StoredRecord {
