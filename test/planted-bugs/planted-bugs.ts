@@ -208,7 +208,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'empty-fallback-answers',
     breaks: 'fallbacks that hold nothing answer "not found" by themselves',
     file: 'protocol/requests/get-coordinator.ts',
-    find: 'if (counted >= r || counted + (now.ms < waitUntilMs ? 0 : holding) === 0) return counted',
+    find: 'if (counted >= r || counted + (isLate ? holding : 0) === 0) return counted',
     replace: 'if (counted >= r) return counted'
   },
   {
@@ -224,6 +224,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'protocol/requests/replica-server.ts',
     find: "return predecessors.isOwner(partitionOfKey(routing.ring(), key)) ? 'ok' : 'not-owner'",
     replace: "return predecessors.isOwner(partitionOfKey(routing.ring(), key)) ? 'ok' : 'ok'"
+  },
+  {
+    name: 'displaced-owners-untold',
+    breaks: 'a newcomer acknowledges a write while the owner that it displaced still answers reads',
+    file: 'protocol/requests/put-coordinator.ts',
+    find: 'if (now.ms >= knownUntilMs || this.#parts',
+    replace: 'if (now.ms < knownUntilMs || this.#parts'
+  },
+  {
+    name: 'learns-from-itself',
+    breaks: 'a peer that joins compares views with itself, and takes that for all that another member knows',
+    file: 'protocol/requests/get-coordinator.ts',
+    find: 'if (from !== this.#parts.routing.self) compareViews(',
+    replace: 'if (from !== undefined) compareViews('
   },
 
   // Repairs.

@@ -180,5 +180,29 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 200,
     faults: ['partition-one', 'reset', 'clog', 'disk-error-once', 'leave-deserted', 'leave-deserted', 'leave-deserted'],
     found: 'a client that knew another of two evictions of one peer never learnt of the one that counts: nobody but itself compared views'
+  },
+  { seed: 763, operations: 300, found: 'an owner that did not know yet that it was displaced answered reads from its old copy' },
+  { seed: 3484, operations: 300, found: 'an owner that did not know yet that it was displaced answered reads from its old copy' },
+  { seed: 900065, operations: 300, found: 'a peer that took a partition over did not hear whose copies its giver had never got' },
+  { seed: 902261, operations: 300, found: 'an owner that did not know yet that it was displaced answered reads from its old copy' },
+  {
+    seed: 902066,
+    operations: 300,
+    found: 'a peer that joined compared views with itself, found them equal, and took itself for the only member'
+  },
+  {
+    seed: 900595,
+    operations: 300,
+    found: 'a newcomer did not ask another one, which it had displaced, for what that one had acknowledged meanwhile'
+  },
+  { seed: 902718, operations: 300, found: 'a newcomer acknowledged a write before the owners that it displaced knew of it' },
+  { seed: 903907, operations: 300, found: 'a newcomer acknowledged a write before the owners that it displaced knew of it' },
+  { seed: 907905, operations: 300, found: 'a peer that joined and had met only a client took itself for the only member' },
+  { seed: 7100197, operations: 300, found: 'a peer that joined and had met only a client took itself for the only member' },
+  {
+    seed: 44455,
+    operations: 4,
+    only: [1, 2, 3, 4],
+    found: 'a leaving peer was let go by an owner that had not heard that it had everything of it, and then waited for it'
   }
 ]

@@ -15,6 +15,7 @@ import type { Ring } from '../../core/ring/ring.ts'
 import { sendRequest, type Effect } from '../effect.ts'
 import type { Instant } from '../instant.ts'
 import type { EarlierRings } from './earlier-rings.ts'
+import type { FailureDetector } from '../membership/failure-detector.ts'
 import type { Neighbourhood } from '../membership/neighbourhood.ts'
 import type { Routing } from '../requests/routing.ts'
 import type { TransferDone } from '../wire/message.ts'
@@ -26,6 +27,7 @@ export interface PredecessorsParts {
   readonly routing: Routing
   /** True once this peer knows all that another member knew. */
   knowsMembers(): boolean
+  readonly detector: Pick<FailureDetector, 'connectedPeers'>
   readonly earlier: EarlierRings
   readonly neighbourhood: Pick<Neighbourhood, 'view' | 'isGone' | 'isAlone' | 'concerned'>
 }
@@ -44,10 +46,11 @@ export class Predecessors {
     this.#before = parts.routing.ring()
   }
 
-  /** True for an owner, as far as this peer can know: one that joins and has only heard of others does not know whose place it takes. */
+  /** True for an owner, as far as this peer can know: one that joins and has only heard of others, or met a client, does not know whose place it takes. */
   isOwner(partition: number): boolean {
-    const { routing, neighbourhood, knowsMembers } = this.#parts
-    const isNew = routing.isJoining(routing.self) && !knowsMembers() && !neighbourhood.isAlone
+    const { routing, neighbourhood, detector, knowsMembers } = this.#parts
+    const hasMet = !neighbourhood.isAlone || detector.connectedPeers().length > 0
+    const isNew = routing.isJoining(routing.self) && !knowsMembers() && hasMet
     return !isNew && routing.ring().isOwner(routing.self, partition)
   }
 
