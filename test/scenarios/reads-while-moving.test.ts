@@ -82,3 +82,25 @@ describe.each([
     expect(fay).toBeDefined()
   })
 })
+
+test('an owner that was given everything by a peer that never got some of it does not say "not found"', () => {
+  const cluster = filledCluster(4, keys, { replicas: 1, partitions: 64 })
+  const ofDee = keys.filter(key => cluster.owners(key)[0] === dee)
+  const there = [ada, ben, cyd]
+  const joinWithoutDee = (): PeerId => {
+    cluster.partition(there, [dee])
+    const newcomer = cluster.add()
+    there.push(newcomer)
+    cluster.partition(there, [dee])
+    expect(cluster.runUntil(() => cluster.peer(newcomer).ringPeer?.status === 'up')).toBe(true)
+    cluster.run(3000)
+    return newcomer
+  }
+  const [first, second, third] = [joinWithoutDee(), joinWithoutDee(), joinWithoutDee()]
+  const unknown = ofDee.filter(key => [first, second, third].includes(cluster.owners(key, ada)[0] ?? ada))
+  expect(unknown.length).toBeGreaterThan(2)
+  for (const key of unknown) expect(cluster.get(ada, key, { quorum: 1 }).status, key).toBe('quorum')
+  cluster.heal()
+  cluster.run(20_000)
+  for (const key of ofDee) expect(cluster.get(ada, key, { quorum: 1 }).values, key).toEqual([`value of ${key}`])
+})

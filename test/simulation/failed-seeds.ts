@@ -181,10 +181,10 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     faults: ['partition-one', 'reset', 'clog', 'disk-error-once', 'leave-deserted', 'leave-deserted', 'leave-deserted'],
     found: 'a client that knew another of two evictions of one peer never learnt of the one that counts: nobody but itself compared views'
   },
-  { seed: 763, operations: 300, found: 'an owner that did not know yet that it was displaced answered reads from its old copy' },
-  { seed: 3484, operations: 300, found: 'an owner that did not know yet that it was displaced answered reads from its old copy' },
-  { seed: 900065, operations: 300, found: 'a peer that took a partition over did not hear whose copies its giver had never got' },
-  { seed: 902261, operations: 300, found: 'an owner that did not know yet that it was displaced answered reads from its old copy' },
+  { seed: 763, operations: 300, found: 'a read missed an acknowledged write while the owners changed' },
+  { seed: 3484, operations: 300, found: 'a read missed an acknowledged write while the owners changed' },
+  { seed: 900065, operations: 300, found: 'a read missed an acknowledged write while the owners changed' },
+  { seed: 902261, operations: 300, found: 'a read missed an acknowledged write while the owners changed' },
   {
     seed: 902066,
     operations: 300,

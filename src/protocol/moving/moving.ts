@@ -24,6 +24,7 @@ export class Moving {
   readonly predecessors: Predecessors
   readonly displaced: DisplacedOwners
   readonly tally: MoveTally
+  readonly #machines: readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[]
 
   /** `settledRing` is what the last run left of the ring that it had worked through. */
   constructor(parts: MovingParts, settledRing: string) {
@@ -47,6 +48,7 @@ export class Moving {
     })
     this.transfer = new Transfer({ ...counted, progressed: (_now, effects) => this.#progressed(effects) }, settledRing)
     this.taking = new Taking(counted)
+    this.#machines = [this.transfer, this.completion, this.predecessors, this.displaced, this.tally]
   }
 
   ringChanged(now: Instant, effects: Effect[]): void {
@@ -58,15 +60,13 @@ export class Moving {
   }
 
   deadline(): number {
-    return Math.min(...this.#machines.map(machine => machine.deadline()))
+    let earliest = Number.POSITIVE_INFINITY
+    for (const machine of this.#machines) earliest = Math.min(earliest, machine.deadline())
+    return earliest
   }
 
   wake(now: Instant, effects: Effect[]): void {
     for (const machine of this.#machines) if (machine.deadline() <= now.ms) machine.wake(now, effects)
-  }
-
-  get #machines(): readonly { deadline(): number; wake(now: Instant, effects: Effect[]): void }[] {
-    return [this.transfer, this.completion, this.predecessors, this.displaced, this.tally]
   }
 
   #progressed(effects: Effect[]): void {
