@@ -67,8 +67,8 @@ export const wholeReadsMax = 4096
 /** Peers whose copies of one partition an owner notes that it lacks; past it the one noted first is forgotten. (*wire*) */
 export const predecessorsMax = 64
 /**
- * Joining peers that are thought away one by one and in all combinations, to find out who may still take itself for an owner; more of them are thought away all
- * at once. The same where the ring has more members: each of these rings takes up to 80 ms.
+ * Joining peers that are thought away, and leaving ones that are thought back, one by one and in all combinations, to find out who
+ * may still take itself for an owner; more of them all at once. The same where the ring has more members: each of these rings takes up to 80 ms.
  */
 export const joinersApartMax = 3
 /** See {@link joinersApartMax}. */

@@ -75,7 +75,7 @@ export class Predecessors {
 
   /** The ring changed. */
   ringChanged(now: Instant, effects: Effect[]): void {
-    const { routing } = this.#parts
+    const { routing, earlier } = this.#parts
     const before = this.#before
     const ring = routing.ring()
     this.#before = ring
@@ -83,7 +83,11 @@ export class Predecessors {
     this.#forget(before)
     for (const partition of ring.partitionsOf(routing.self)) {
       const owners = before.owners(partition)
-      if (!owners.includes(routing.self)) this.#lack(partition, owners, ring.owners(partition))
+      if (owners.includes(routing.self)) continue
+      this.#lack(partition, owners, ring.owners(partition))
+      // The owner before may itself have had no time to become one, where several leave.
+      const others = earlier.ownersWithLeaving(partition).filter(owner => owner !== routing.self)
+      this.#lack(partition, others, ring.owners(partition))
     }
     if (this.#lacking.size > 0) this.wake(now, effects)
   }
