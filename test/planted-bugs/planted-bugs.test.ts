@@ -8,11 +8,16 @@ import { compilerErrors, occurrences, plant } from './planting.ts'
 const seeds = 40
 const timeoutMs = 120_000
 
-async function huntFor(bug: PlantedBug | undefined): Promise<Catch> {
+/** What the simulator finds within {@link seeds}; where a checker is named, what that one finds. */
+async function huntFor(bug: PlantedBug | undefined, checker?: string): Promise<Catch> {
   const planting = plant(bug)
   try {
     expect(compilerErrors(planting)).toBe('')
-    return await hunt(planting, 1, seeds)
+    // Which checker finds a bug first changes with every change of the protocol.
+    const isMeant = ({ problems }: Catch): boolean => checker === undefined || checkersOf(problems).includes(checker)
+    let caught = await hunt(planting, 1, seeds)
+    while (caught.seed !== undefined && caught.seed < seeds && !isMeant(caught)) caught = await hunt(planting, caught.seed + 1, seeds)
+    return caught
   } finally {
     planting.remove()
   }
@@ -49,7 +54,7 @@ describe('the simulator finds planted bugs', () => {
   ])('%s: %s', { timeout: timeoutMs }, async (name, checker) => {
     const bug = plantedBugs.find(each => each.name === name)
     expect(bug, `there is no planted bug ${name}`).toBeDefined()
-    const { seed, problems } = await huntFor(bug)
+    const { seed, problems } = await huntFor(bug, checker)
     expect(seed).toBeLessThanOrEqual(seeds)
     expect(checkersOf(problems)).toContain(checker)
   })
