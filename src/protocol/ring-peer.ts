@@ -363,8 +363,7 @@ export class RingPeer implements Machine, StorageClient, Routing {
       this.#hints,
       this.#membership,
       this.#moving,
-      ...[this.#antiEntropy, this.#reaper],
-      ...[this.#rejoin, this.#departure],
+      ...[this.#antiEntropy, this.#reaper, this.#rejoin, this.#departure],
       ...[this.#index.loader, this.#index.sums],
       this.#scrub
     ]
