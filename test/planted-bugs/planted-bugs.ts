@@ -226,13 +226,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "return predecessors.isOwner(partitionOfKey(routing.ring(), key)) ? 'ok' : 'ok'"
   },
   {
-    name: 'displaced-owners-untold',
-    breaks: 'a newcomer acknowledges a write while the owner that it displaced still answers reads',
-    file: 'protocol/requests/put-coordinator.ts',
-    find: 'if (now.ms >= knownUntilMs || this.#parts',
-    replace: 'if (now.ms < knownUntilMs || this.#parts'
-  },
-  {
     name: 'learns-from-itself',
     breaks: 'a peer that joins compares views with itself, and takes that for all that another member knows',
     file: 'protocol/requests/get-coordinator.ts',
