@@ -16,9 +16,12 @@ import { mix } from '../../core/ring/token.ts'
 
 /** Members other than this peer that have not gone: the neighbours where they are few, the best `most` of them otherwise. */
 export function neighboursOf(view: MembershipView, ring: Ring, self: PeerId, most: number): ReadonlySet<PeerId> {
-  const others = view.present.filter(peer => peer !== self)
-  if (others.length <= most) return new Set(others)
-  return new Set([...new Set([...nextTo(view.present, self), ...byChance(others, self), ...byPartitionsShared(ring, self)])].slice(0, most))
+  const { present } = view
+  const place = present.indexOf(self)
+  const others = present.length - (place < 0 ? 0 : 1)
+  if (others <= most) return new Set(present.filter(peer => peer !== self))
+  const wanted = new Set([...nextTo(present, place), ...byChance(present, self, others), ...byPartitionsShared(ring, self)])
+  return wanted.size <= most ? wanted : new Set([...wanted].slice(0, most))
 }
 
 /** Other peers that store something, those that are about to leave included. */
@@ -35,24 +38,25 @@ export function byPartitionsShared(ring: Ring, peer: PeerId): readonly PeerId[] 
   return [...shared].toSorted(([a, often], [b, oftener]) => oftener - often || (a < b ? -1 : 1)).map(([owner]) => owner)
 }
 
-/** Those before and after `self` in the sorted list, which is a circle. */
-function nextTo(sorted: readonly PeerId[], self: PeerId): readonly PeerId[] {
-  const place = sorted.indexOf(self)
+/** Those before and after a place in the sorted list, which is a circle; none for one that is not in it. */
+function nextTo(sorted: readonly PeerId[], place: number): readonly PeerId[] {
   if (place < 0) return []
   return [1, sorted.length - 1].map(step => sorted[(place + step) % sorted.length] as PeerId)
 }
 
-/** Of `others` about twice as many as the logarithm of their number, by the hash with `self`: the lowest first, as they have it too. */
-function byChance(others: readonly PeerId[], self: PeerId): readonly PeerId[] {
-  const below = (2 ** 32 * 2 * (31 - Math.clz32(others.length))) / others.length
-  const chosen = others.map(peer => ({ peer, hash: hashOfPair(self, peer) })).filter(({ hash }) => hash < below)
-  return chosen.toSorted((a, b) => a.hash - b.hash).map(({ peer }) => peer)
-}
-
-/** 32 bits for two names, in whatever order they are given. */
-function hashOfPair(a: PeerId, b: PeerId): number {
-  const [first, second] = a < b ? [a, b] : [b, a]
-  return mix(fnv(second, fnv(first, 0x811c9dc5)))
+/**
+ * Of the `others` about twice as many as the logarithm of their number, by the hash of both names in ascending order: the lowest first, as they have it
+ * too. Everybody looks at all whenever anybody comes or goes, so it makes no list but of those that it finds.
+ */
+function byChance(present: readonly PeerId[], self: PeerId, others: number): readonly PeerId[] {
+  const below = (2 ** 32 * 2 * (31 - Math.clz32(others))) / others
+  const own = fnv(self, 0x811c9dc5)
+  const chosen: { readonly peer: PeerId; readonly hash: number }[] = []
+  for (const peer of present) {
+    const hash = mix(self < peer ? fnv(peer, own) : fnv(self, fnv(peer, 0x811c9dc5)))
+    if (hash < below && peer !== self) chosen.push({ peer, hash })
+  }
+  return chosen.sort((a, b) => a.hash - b.hash).map(({ peer }) => peer)
 }
 
 /** FNV-1a, continued from the hash of what comes before. */
