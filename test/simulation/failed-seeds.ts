@@ -198,6 +198,12 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
   { seed: 902718, operations: 300, found: 'a newcomer acknowledged a write before the owners that it displaced knew of it' },
   { seed: 903907, operations: 300, found: 'a newcomer acknowledged a write before the owners that it displaced knew of it' },
   { seed: 907905, operations: 300, found: 'a peer that joined and had met only a client took itself for the only member' },
+  {
+    seed: 7100939,
+    operations: 257,
+    only: [16, 23, 27, 32, 36],
+    found: 'an owner that heard what it still lacks asked nobody for it, and never let the leaving peer go that had it'
+  },
   { seed: 7110019, operations: 300, found: 'the only owner of a key did not ask the one before the last, as two left at the same time' },
   { seed: 7100197, operations: 300, found: 'a peer that joined and had met only a client took itself for the only member' },
   {

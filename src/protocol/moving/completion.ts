@@ -29,7 +29,7 @@ export interface CompletionParts {
   readonly detector: FailureDetector
   readonly refill: Refill
   /** A peer has given this one everything that it is to own in a ring. */
-  gave(from: PeerId, done: TransferDone): void
+  gave(now: Instant, from: PeerId, done: TransferDone): void
   /** Peers that have not given this one their copies of what that peer owns. */
   lackedFor(peer: PeerId): readonly PeerId[]
   /** True while this peer may hold what another owns and has not confirmed. */
@@ -82,7 +82,7 @@ export class Completion {
       this.answerAskers(effects)
     } else {
       this.#givers.set(from, message.ring)
-      this.#parts.gave(from, message)
+      this.#parts.gave(now, from, message)
       this.answerAskers(effects)
       this.#judge(now, effects)
     }

@@ -37,7 +37,7 @@ export class Moving {
     this.completion = new Completion({
       ...parts,
       owes: peer => this.transfer.owes(peer),
-      gave: (from, done) => this.predecessors.gave(from, done),
+      gave: (now, from, done) => this.predecessors.gave(now, from, done),
       mayLetGo: member => parts.mayLetGo(member) && !this.predecessors.lacks(member),
       lackedFor: peer => this.predecessors.lackedFor(peer),
       reachableMembers: () => parts.neighbourhood.concerned().filter(peer => parts.routing.isReachable(peer)),

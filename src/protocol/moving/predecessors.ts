@@ -105,7 +105,7 @@ export class Predecessors {
   }
 
   /** A peer has given this one everything that it is to own in a ring, but for what it never got itself: that is still lacking. */
-  gave(from: PeerId, { ring, lacking }: TransferDone): void {
+  gave(now: Instant, from: PeerId, { ring, lacking }: TransferDone): void {
     this.#givers.set(from, ring)
     const { routing } = this.#parts
     const current = routing.ring()
@@ -117,6 +117,7 @@ export class Predecessors {
       peers?.delete(from)
       if (peers?.size === 0) this.#lacking.delete(partition)
     }
+    if (this.#lacking.size > 0) this.#askAtMs = Math.min(this.#askAtMs, now.ms + askAgainMs)
   }
 
   /** Peers whose copies of what another peer owns never came here: it cannot have got them from this one. */
