@@ -211,5 +211,27 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 4,
     only: [1, 2, 3, 4],
     found: 'a leaving peer was let go by an owner that had not heard that it had everything of it, and then waited for it'
+  },
+  {
+    seed: 1654,
+    operations: 200,
+    faults: [
+      'one-way',
+      'reset',
+      'crash',
+      'crash-mid-step',
+      'crash-loop',
+      'pause',
+      'disk-error-lasting',
+      'throttled-timers',
+      'leave',
+      'absence',
+      'long-absence',
+      'mixed-configuration',
+      'leave-deserted',
+      'leave-deserted',
+      'leave-deserted'
+    ],
+    found: 'a peer that had been the whole cluster was away for long before it had given what it took alone, and discarded that'
   }
 ]

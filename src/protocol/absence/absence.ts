@@ -46,6 +46,8 @@ export interface AbsenceParts {
   ringOf(members: readonly RingMember[]): Ring
   /** True while this peer is a full member, with all that it owns. */
   isWhole(): boolean
+  /** True while the ring has been worked through. */
+  isSettled(): boolean
   /** Wall times of the last put that was coordinated here, and of the oldest that may lack copies and hints. */
   puts(now: Instant): { readonly lastMs: number; readonly openSinceMs: number }
   /** This peer started after it was away for long, and is the whole cluster now: an operator has declared the others gone. */
@@ -85,7 +87,7 @@ export class Absence implements StorageClient {
   /** True from a start after a long absence until that ends. */
   #isOverdue = false
   #doubt: Doubt | undefined
-  /** The ring before the doubt, also after a crash in the middle of it. */
+  /** The ring before the doubt, also after a crash in the middle of it; or that of this peer alone, until it has given what it took then. */
   #before: Ring | undefined
 
   constructor(parts: AbsenceParts) {
@@ -161,6 +163,7 @@ export class Absence implements StorageClient {
     }
     this.#lookAtMs = now.ms + absenceMs.look
     this.#noteAlone(now, effects)
+    if (!this.#isAlone && this.#parts.isSettled()) this.#owedSince(undefined)
     this.#note(now, effects)
   }
 
@@ -214,10 +217,18 @@ export class Absence implements StorageClient {
    */
   #noteAlone(now: Instant, effects: Effect[]): void {
     if (!this.#isAlone) return
+    this.#owedSince(this.#parts.routing.ring())
     this.#latestMs = Math.max(this.#latestMs, now.wallMs)
     if (!this.#isOverdue) return
     this.#isOverdue = false
     this.#parts.endedAlone(now, effects)
+  }
+
+  /** Others know of the copies here what they knew in this ring, until all was given to those of today's; `undefined` from then on. */
+  #owedSince(ring: Ring | undefined): void {
+    if (this.#before?.digest === ring?.digest) return
+    this.#before = ring
+    this.noteAgain()
   }
 
   #doubtAll(now: Instant, effects: Effect[]): void {

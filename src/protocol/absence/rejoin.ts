@@ -26,7 +26,9 @@ export interface AbsenceRows {
 }
 
 export interface RejoinParts
-  extends Omit<AbsenceParts, 'doubted' | 'decided' | 'endedAlone' | 'note' | 'isWhole'>, Omit<DiscardParts, 'confirmedMs' | 'done'> {
+  extends
+    Omit<AbsenceParts, 'doubted' | 'decided' | 'endedAlone' | 'note' | 'isWhole' | 'isSettled'>,
+    Omit<DiscardParts, 'confirmedMs' | 'done'> {
   readonly rows: AbsenceRows
   readonly lease: EpochLease
   membership(): Membership
@@ -50,6 +52,7 @@ export class Rejoin {
       ...parts,
       note: rows.contact,
       isWhole: () => !this.isClosed && this.refill === 0 && parts.membership().status === 'up',
+      isSettled: () => !parts.transfer().running,
       endedAlone: (now, effects) => (this.isClosed ? undefined : parts.transfer().release(now, effects)),
       doubted: (now, effects) => this.#doubted(now, effects),
       decided: (now, livedOn, before, effects) => this.#decided(now, livedOn, before, effects)
