@@ -292,7 +292,7 @@ export class Membership {
   }
 
   #summaryArrived(from: PeerId, summary: ViewSummary, effects: Effect[]): void {
-    if (answerSummary(this.shared, from, summary, effects)) this.#knowsMembers(effects)
+    if (answerSummary(this.#remembrance.viewFor(from), from, summary, effects)) this.#knowsMembers(effects)
     else if (this.#firstExchange !== undefined) this.#firstExchange = { with: from }
   }
 
@@ -300,7 +300,7 @@ export class Membership {
     const news = records.filter(record => isNews(record, this.#view.get(record.peerId)))
     for (const record of news) checkMember(record, this.#parts.cluster, this.#parts.verifier)
     this.#merge(now, news, effects)
-    answerOutdone(this.shared, from, news, effects)
+    answerOutdone(this.#remembrance.viewFor(from), from, news, effects)
     if (this.#firstExchange?.with === from) this.#knowsMembers(effects)
     this.#agreed(now, effects)
     if (isRemembered(this.record, records)) this.#parts.heard(from, effects)

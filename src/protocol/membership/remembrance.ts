@@ -24,6 +24,12 @@ export class Remembrance {
     this.#parts = parts
   }
 
+  /** What another is told of unasked: not its own record before that is durable here, or it would take that for an answer. */
+  viewFor(peer: PeerId): MembershipView {
+    const { view, isKept } = this.#parts
+    return isKept(peer) ? view() : view().without(peer)
+  }
+
   /** A member wishes for records: its own one has to be durable first. */
   wished(from: PeerId, peers: readonly PeerId[], effects: Effect[]): void {
     const { view, isKept } = this.#parts
