@@ -233,5 +233,12 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
       'leave-deserted'
     ],
     found: 'a peer that had been the whole cluster was away for long before it had given what it took alone, and discarded that'
+  },
+  { seed: 5200353, operations: 300, found: 'a peer that had left took a comparison of views for the word that it would be remembered' },
+  {
+    seed: 5200440,
+    operations: 300,
+    found:
+      'the simulator let a peer that knew of nobody else dial only those who had left, and it and the others had taken each other for gone'
   }
 ]

@@ -339,7 +339,12 @@ export class Cluster {
   #depart(peer: PeerId, isHeard: boolean): void {
     this.departed.add(peer)
     if (!isHeard) this.unheard.add(peer)
-    this.time.after(0, () => this.stop(peer))
+    this.time.after(0, () => {
+      this.stop(peer)
+      // One that knows of nobody else may have been about to join by the one that left.
+      for (const other of this.running())
+        if (other.ringPeer?.view.present.length === 1) this.network.want(other.peer, this.#entrancesOf(other.peer))
+    })
   }
 
   #anyPeer(asked: PeerId | undefined): NonNullable<SimulatedPeer['ringPeer']> {
