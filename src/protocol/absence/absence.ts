@@ -46,6 +46,8 @@ export interface AbsenceParts {
   ringOf(members: readonly RingMember[]): Ring
   /** True while this peer is a full member, with all that it owns. */
   isWhole(): boolean
+  /** True where some that were members are so no more. */
+  hasGone(): boolean
   /** True while the ring has been worked through. */
   isSettled(): boolean
   /** Wall times of the last put that was coordinated here, and of the oldest that may lack copies and hints. */
@@ -217,7 +219,8 @@ export class Absence implements StorageClient {
    */
   #noteAlone(now: Instant, effects: Effect[]): void {
     if (!this.#isAlone) return
-    this.#owedSince(this.#parts.routing.ring())
+    // Who joins the first of all is not whole before it was given everything, and vouches for nothing.
+    if (this.#parts.hasGone()) this.#owedSince(this.#parts.routing.ring())
     this.#latestMs = Math.max(this.#latestMs, now.wallMs)
     if (!this.#isOverdue) return
     this.#isOverdue = false

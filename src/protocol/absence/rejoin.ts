@@ -27,7 +27,7 @@ export interface AbsenceRows {
 
 export interface RejoinParts
   extends
-    Omit<AbsenceParts, 'doubted' | 'decided' | 'endedAlone' | 'note' | 'isWhole' | 'isSettled'>,
+    Omit<AbsenceParts, 'doubted' | 'decided' | 'endedAlone' | 'note' | 'isWhole' | 'isSettled' | 'hasGone'>,
     Omit<DiscardParts, 'confirmedMs' | 'done'> {
   readonly rows: AbsenceRows
   readonly lease: EpochLease
@@ -52,6 +52,7 @@ export class Rejoin {
       ...parts,
       note: rows.contact,
       isWhole: () => !this.isClosed && this.refill === 0 && parts.membership().status === 'up',
+      hasGone: () => parts.membership().view.goneCount > 0,
       isSettled: () => !parts.transfer().running,
       endedAlone: (now, effects) => (this.isClosed ? undefined : parts.transfer().release(now, effects)),
       doubted: (now, effects) => this.#doubted(now, effects),

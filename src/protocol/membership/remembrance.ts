@@ -24,10 +24,11 @@ export class Remembrance {
     this.#parts = parts
   }
 
-  /** What another is told of unasked: not its own record before that is durable here, or it would take that for an answer. */
+  /** What another is told of unasked: not that it has left before that is durable here, or it would take that for an answer. */
   viewFor(peer: PeerId): MembershipView {
-    const { view, isKept } = this.#parts
-    return isKept(peer) ? view() : view().without(peer)
+    const view = this.#parts.view()
+    const mustWait = view.get(peer)?.status === 'left' && !this.#parts.isKept(peer)
+    return mustWait ? view.without(peer) : view
   }
 
   /** A member wishes for records: its own one has to be durable first. */
