@@ -225,13 +225,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: "return predecessors.isOwner(partitionOfKey(routing.ring(), key)) ? 'ok' : 'not-owner'",
     replace: "return predecessors.isOwner(partitionOfKey(routing.ring(), key)) ? 'ok' : 'ok'"
   },
-  {
-    name: 'learns-from-itself',
-    breaks: 'a peer that joins compares views with itself, and takes that for all that another member knows',
-    file: 'protocol/requests/get-coordinator.ts',
-    find: 'if (from !== this.#parts.routing.self) compareViews(',
-    replace: 'if (from !== undefined) compareViews('
-  },
 
   // Repairs.
   {
