@@ -240,5 +240,10 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     found:
       'the simulator let a peer that knew of nobody else dial only those who had left, and it and the others had taken each other for gone'
+  },
+  {
+    seed: 5201059,
+    operations: 300,
+    found: 'the simulator let a peer leave whose own view had nobody that stayed, and counted on what it took along'
   }
 ]

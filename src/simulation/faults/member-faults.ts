@@ -42,8 +42,7 @@ export const leaveDeserted: FaultAction = scene => {
   if (peer === undefined || peer.isPaused) return undefined
   // One that holds nothing, or gives to nobody that stays, rightly goes; its heir would have to be told by its operator.
   if (peer.storage.rows(prefixes.row).length === 0) return undefined
-  const staying = new Set(keepers.map(keeper => keeper.peer))
-  if (peer.ringPeer?.ring().members.some(({ peerId }) => peerId !== peer.peer && staying.has(peerId)) !== true) return undefined
+  if (!givesToOneThatStays(peer, keepers)) return undefined
   const durationMs = desertedAtLeastMs + drawDuration(scene)
   peer.leave()
   cutOff(cluster, peer.peer, durationMs)
@@ -57,7 +56,14 @@ export const leaveDeserted: FaultAction = scene => {
 function drawLeaver({ cluster, random, profile }: FaultScene): SimulatedPeer | undefined {
   const up = cluster.running().filter(({ ringPeer }) => ringPeer?.status === 'up' && (ringPeer.member?.weight ?? 0) > 0)
   const peer = up[random.below(Math.max(up.length, 1))]
-  return peer === undefined || up.length <= profile.membersMin || peer.isPaused ? undefined : peer
+  if (peer === undefined || up.length <= profile.membersMin || peer.isPaused) return undefined
+  // Where its own view has nobody else that stays, though some do, it rightly goes with all it has.
+  return up.length === 1 || givesToOneThatStays(peer, up) ? peer : undefined
+}
+
+/** True where the ring of a peer, which may be another than that of the cluster, has one of `staying` that could get its copies. */
+function givesToOneThatStays({ peer, ringPeer }: SimulatedPeer, staying: readonly SimulatedPeer[]): boolean {
+  return ringPeer?.ring().members.some(({ peerId }) => peerId !== peer && staying.some(other => other.peer === peerId)) === true
 }
 
 /** A peer that is not durable goes without a word, as a closed tab does, and comes back after the others have taken it out of the ring. */
