@@ -104,3 +104,15 @@ test('an owner that was given everything by a peer that never got some of it doe
   cluster.run(20_000)
   for (const key of ofDee) expect(cluster.get(ada, key, { quorum: 1 }).values, key).toEqual([`value of ${key}`])
 })
+
+test('an owner that joins goes on lacking what a member holds, though one that joined beside it has everything sooner', () => {
+  const cluster = filledCluster(1, keys, { replicas: 1, partitions: 64 })
+  const [sooner, later] = [cluster.add(), cluster.add()]
+  cluster.withholds = ({ to, message }) => to === later && message.type === 'offer'
+  const statusOf = (peer: PeerId): string | undefined => cluster.peer(ada).ringPeer?.view.get(peer)?.status
+  const isBehind = (): boolean => statusOf(sooner) === 'up' && cluster.peer(later).ringPeer?.view.get(sooner)?.status === 'up'
+  expect(cluster.runUntil(isBehind)).toBe(true)
+  expect(statusOf(later)).toBe('joining')
+  for (const reader of [ada, sooner, later])
+    for (const key of keys) expect(cluster.get(reader, key, { quorum: 1 }).values, `${key} at ${reader}`).toEqual([`value of ${key}`])
+})

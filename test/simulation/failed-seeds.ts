@@ -245,5 +245,16 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     seed: 5201059,
     operations: 300,
     found: 'the simulator let a peer leave whose own view had nobody that stayed, and counted on what it took along'
+  },
+  {
+    seed: 8800059,
+    operations: 300,
+    found: 'one of two peers that joined together had everything sooner, and the other then forgot that it lacked what a third held'
+  },
+  {
+    seed: 8800059,
+    operations: 142,
+    only: [1, 5, 6],
+    found: 'one of two peers that joined together had everything sooner, and the other then forgot that it lacked what a third held'
   }
 ]

@@ -20,6 +20,7 @@ export class EarlierRings {
   #leaving: readonly PeerId[] = []
   #withoutJoining: readonly Ring[] | undefined
   #withLeaving: readonly Ring[] | undefined
+  #without: { readonly name: string; readonly rings: readonly Ring[] } | undefined
 
   constructor(parts: EarlierRingsParts) {
     this.#parts = parts
@@ -42,6 +43,19 @@ export class EarlierRings {
     if (this.#parts.ring.members.length > membersApartMax) return []
     this.#look()
     return ownersIn(this.#ringsWithLeaving(), partition)
+  }
+
+  /** Members of the ring that have not got all that they own in it. */
+  get joining(): readonly PeerId[] {
+    this.#look()
+    return this.#joining
+  }
+
+  /** Owners of a partition in the rings without some or all of `peers`. */
+  ownersWithout(partition: number, peers: readonly PeerId[]): readonly PeerId[] {
+    const name = [this.#parts.ring.digest, ...peers].join()
+    if (this.#without?.name !== name) this.#without = { name, rings: this.#choicesOf(peers).map(away => this.#ringOf(away, [])) }
+    return ownersIn(this.#without.rings, partition)
   }
 
   #ringsWithLeaving(): readonly Ring[] {

@@ -4,7 +4,8 @@
  *
  * An owner stands for the owner whose place it took, so it lacks what that one holds. Where that one is gone without having given it, it lacks what the
  * owners hold that stayed. A joining peer lacks, besides, what the owners hold that there are for members who have not heard yet who joins and who leaves
- * (`earlier-rings.ts`).
+ * (`earlier-rings.ts`). Whoever joins beside it may have everything sooner, in the same ring: that has then never got what this peer is to own there, so it
+ * goes on being thought away.
  *
  * A predecessor says that it has given everything with the same answer that a joining peer waits for (`completion.ts`). One that cannot be reached goes on
  * being lacked until it is back, or gone for good.
@@ -37,6 +38,8 @@ export class Predecessors {
   readonly #lacking = new Map<number, Set<PeerId>>()
   /** Who has given everything in which ring, since the ring changed. */
   readonly #givers = new Map<PeerId, string>()
+  /** While this peer joins: who was joining, too, since it began, itself among them. */
+  readonly #joiners = new Set<PeerId>()
   #before: Ring
   #askAtMs = Number.POSITIVE_INFINITY
   #isWorkedThrough = false
@@ -81,6 +84,7 @@ export class Predecessors {
     this.#before = ring
     this.#givers.clear()
     this.#forget(before)
+    this.#noteJoiners()
     for (const partition of ring.partitionsOf(routing.self)) {
       const owners = before.owners(partition)
       if (owners.includes(routing.self)) continue
@@ -150,9 +154,9 @@ export class Predecessors {
   }
 
   #isPredecessor(partition: number, peer: PeerId): boolean {
-    const { routing, earlier } = this.#parts
+    const { routing } = this.#parts
     if (this.#lacking.get(partition)?.has(peer) === true) return true
-    return routing.isJoining(routing.self) && earlier.owners(partition).includes(peer)
+    return routing.isJoining(routing.self) && this.#ownersBefore(partition).includes(peer)
   }
 
   /** What is lacking of partitions that were given away is the business of their owners. */
@@ -164,9 +168,27 @@ export class Predecessors {
   }
 
   #beforeJoining(partition: number): readonly PeerId[] {
-    const { routing, earlier } = this.#parts
+    const { routing } = this.#parts
     const ring = routing.ring().digest
-    return earlier.owners(partition).filter(owner => owner !== routing.self && this.#givers.get(owner) !== ring)
+    return this.#ownersBefore(partition).filter(owner => owner !== routing.self && this.#givers.get(owner) !== ring)
+  }
+
+  /** While this peer joins: owners of a partition for somebody who goes by an earlier ring. */
+  #ownersBefore(partition: number): readonly PeerId[] {
+    const { earlier } = this.#parts
+    const owners = earlier.owners(partition)
+    const { joining } = earlier
+    const joiners = [...this.#joiners]
+    if (joiners.every(peer => joining.includes(peer))) return owners
+    return [...new Set([...owners, ...earlier.ownersWithout(partition, joiners)])]
+  }
+
+  #noteJoiners(): void {
+    const { routing, earlier } = this.#parts
+    const ring = routing.ring()
+    if (!routing.isJoining(routing.self)) return this.#joiners.clear()
+    for (const peer of this.#joiners) if (!ring.isMember(peer)) this.#joiners.delete(peer)
+    for (const peer of earlier.joining) this.#joiners.add(peer)
   }
 
   #lack(partition: number, before: readonly PeerId[], after: readonly PeerId[]): void {
