@@ -147,6 +147,16 @@ describe('the checks of deletes', () => {
     expect([...other.checks.mayReturn]).toEqual(requestsOf(other.value))
   })
 
+  test('let an older delete return beside a write that was kept because it may be the last copy', () => {
+    const scene = setUp()
+    const { cluster, checks, cyd } = scene
+    cluster.put(cyd, key, 'bread', { quorum: 3 })
+    const both = copyOf(cluster, cyd)
+    expect(requestsOf(both)).toEqual(expect.arrayContaining([...requestsOf(scene.tombstone)]))
+    checks.reported(cyd, { type: 'key-kept', key: encodeUtf8(key) })
+    expect(checks.mayReturn).toEqual(new Set(requestsOf(both)))
+  })
+
   test('know that an old tombstone is forgotten also where its peer ends before it can say so', () => {
     const scene = setUp()
     const { cluster, checks, ada, forgotten, tombstone } = scene

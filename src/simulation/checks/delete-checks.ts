@@ -49,7 +49,7 @@ export class DeleteChecks {
     this.#parts = parts
   }
 
-  /** Deleted values that may be there all the same. */
+  /** Values, and deletes of values, that were deleted and may be there all the same. */
   get mayReturn(): ReadonlySet<RequestId> {
     return this.#mayReturn
   }
@@ -140,9 +140,9 @@ export class DeleteChecks {
     this.#parts.found(`${peer} reaped ${keyText(key)}, and its owner ${owner} holds ${held} instead of ${describeRecord(record)}`)
   }
 
-  /** The values that a peer holds of a key may come back. */
+  /** What a peer holds of a key may come back: a copy is kept and given whole, so older deletes come along with the write that it is kept for. */
   #excuse(peer: PeerId, key: Uint8Array): void {
-    for (const { request, value } of this.#copy(peer, key)?.siblings ?? []) if (value !== undefined) this.#mayReturn.add(request)
+    for (const { request } of this.#copy(peer, key)?.siblings ?? []) this.#mayReturn.add(request)
   }
 
   #copy(peer: PeerId, key: Uint8Array): StoredRecord | undefined {
