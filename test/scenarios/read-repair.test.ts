@@ -149,6 +149,25 @@ describe('a read', () => {
     cluster.run(1000)
     expect(targets).toEqual([cyd])
   })
+
+  test('does not repair one that answered as an owner and leaves before the last answer', () => {
+    const cluster = clusterOf(4)
+    const key = keyOwnedBy(cluster, ada, ben, cyd)
+    cluster.put(ada, key, 'v', { quorum: 3 })
+    const old = cluster.peer(cyd).storage.snapshot()
+    cluster.put(ada, key, 'newer', { context: cluster.get(ada, key).context, quorum: 3 })
+    // What a peer has read or written since it started costs no time.
+    cluster.restart(ben)
+    putBack(cluster, cyd, old)
+    cluster.peer(ben).storage.slowness = 300
+    const targets = repairedBy(cluster)
+    expect(cluster.get(ada, key, { quorum: 2 }).replied).toEqual([ada, cyd])
+    cluster.peer(cyd).leave()
+    cluster.runUntil(() => !cluster.owners(key, ada).includes(cyd))
+    expect(targets).toEqual([])
+    cluster.run(1000)
+    expect(targets).not.toContain(cyd)
+  })
 })
 
 describe('a repair', () => {

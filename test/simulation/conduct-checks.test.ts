@@ -33,6 +33,16 @@ function asked({ cluster, key, owner }: Scene, kind: 'get' | 'put', quorum: numb
   return { kind, peer: owner, key, quorum, sloppy: true, askedAtMs: cluster.time.nowMs - 1000 }
 }
 
+/** A caller at the owner is shown what the owner holds, which another owner answered without; that one is returned. */
+function showStale(scene: Scene): PeerId {
+  const { cluster, checks, key, owner } = scene
+  const other = cluster.owners(key).find(peer => peer !== owner)
+  const record = cluster.copy(owner, key)
+  if (other === undefined || record === undefined) throw new Error('the key has several owners')
+  checks.got(asked(scene, 'get', 2), { ...cluster.get(owner, key), replied: [owner, other] }, record)
+  return other
+}
+
 describe('the checks of conduct', () => {
   test('find a repair of a peer that owns nothing of it', () => {
     const { checks, problems, key, owner, stranger } = setUp()
@@ -44,6 +54,27 @@ describe('the checks of conduct', () => {
     const { checks, problems, key, owner, stranger } = setUp()
     checks.sent(stranger, owner, { type: 'repair', key: encodeUtf8(key), record: emptyRecord })
     expect(problems).toEqual([])
+  })
+
+  test('find a read that leaves an owner without what it showed', () => {
+    const scene = setUp()
+    const { cluster, problems, key, owner } = scene
+    cluster.put(owner, key, 'v', { quorum: 3 })
+    showStale(scene)
+    cluster.run(15_000)
+    expect(problems).toEqual([expect.stringContaining('did not repair it')])
+  })
+
+  test('accept that a read repairs no owner of a ring that changed while it listened', () => {
+    const scene = setUp()
+    const { cluster, problems, key, owner } = scene
+    cluster.put(owner, key, 'v', { quorum: 3 })
+    const other = showStale(scene)
+    cluster.observer = { reported: (peer, event) => scene.checks.reported(peer, event) }
+    cluster.peer(other).leave()
+    cluster.run(15_000)
+    expect(cluster.owners(key)).not.toContain(other)
+    expect(problems.filter(problem => problem.includes('repair'))).toEqual([])
   })
 
   test('find "not found" as the answer of fallbacks alone', () => {

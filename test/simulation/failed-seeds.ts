@@ -255,7 +255,9 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     seed: 8800059,
     operations: 142,
     only: [1, 5, 6],
-    found: 'one of two peers that joined together had everything sooner, and the other then forgot that it lacked what a third held',
+    found: 'one of two peers that joined together had everything sooner, and the other then forgot that it lacked what a third held'
+  },
+  {
     seed: 8802974,
     operations: 300,
     found: 'the checker let values return with a write that was kept after a long absence, but not the older deletes beside it'
@@ -265,5 +267,10 @@ export const failedSeeds: readonly (SimulationOptions & { readonly found: string
     operations: 300,
     only: ['lost', 'repeated', 1, 3, 4, 6, 7, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20, 21, 26, 28, 29, 32, 42, 45, 50, 69],
     found: 'the checker let values return with a write that was kept after a long absence, but not the older deletes beside it'
+  },
+  {
+    seed: 8800215,
+    operations: 300,
+    found: 'a peer that slept through the end of a read repaired one that had owned the key when the read began, and had left the ring'
   }
 ]

@@ -1,6 +1,6 @@
 /**
  * Coordinates a get (the paper, section 4.5): ask the first N reachable of the preference list, answer at R replies with everything
- * merged, keep listening, and repair the owners that turned out stale.
+ * merged, keep listening, and repair those that turned out stale and own the key by then.
  *
  * A fallback that holds nothing does not count as "not found": it only counts once an owner, or someone who does hold the key, has
  * answered too. The same holds for an owner that has not got all copies yet after the ring changed; where nobody else answers, it is asked once
@@ -314,7 +314,9 @@ export class GetCoordinator {
     const { key } = pending.get
     const merged = mergedReplies(pending)
     const records = new Map([...pending.replies].map(([peer, { record }]) => [peer, record]))
-    for (const target of staleReplicas(merged, records, pending.owners)) {
+    // The ring may have changed since they were asked: who owns the key no more would refuse the repair, and who owns it by now needs it.
+    const owners = this.#parts.routing.ring().owners(pending.partition)
+    for (const target of staleReplicas(merged, records, owners)) {
       sendRequest(effects, target, { type: 'repair', key, record: merged })
       effects.push({ kind: 'report', event: { type: 'repair-sent', target, key } })
     }

@@ -1,7 +1,7 @@
 /**
  * A read that shows what an owner lacks repairs that owner (the paper, section 5). Hints and anti-entropy bring the owner what it lacks too, so
  * that the copies at the end do not tell whether reads do their part: here the messages are watched. Not checked: repairs by what arrives after
- * the caller got its answer.
+ * the caller got its answer, and reads after whose answer the ring changes.
  */
 import { toMapKey } from '../../core/bytes.ts'
 import { covers, emptyContext, joinContexts, type CausalContext } from '../../core/versions/causal-context.ts'
@@ -54,7 +54,7 @@ export class ReadRepairChecks {
   }
 
   #judge(reader: PeerId, owner: PeerId, key: string, { siblings }: StoredRecord): void {
-    const { cluster, patienceMs, found } = this.#parts
+    const { cluster, patienceMs, steadyMs, found } = this.#parts
     const name = `${reader} ${owner} ${toMapKey(encodeUtf8(key))}`
     const hasTold = (): boolean => {
       const told = this.#told.get(name) ?? emptyContext
@@ -65,6 +65,8 @@ export class ReadRepairChecks {
     const peer = cluster.peer(reader)
     const { startedAtMs } = peer
     cluster.time.after(patienceMs, () => {
+      // One that lost the key to another while the read still listened is not repaired: the ring has to be the one of the answer.
+      if (steadyMs(reader) < patienceMs) return
       const isRepaired = (this.#repairedMs.get(name) ?? Number.NEGATIVE_INFINITY) >= sinceMs
       // A fetch that the network repeated is answered twice: the owner may have it by then, and say so.
       if (!isRepaired && !hasTold() && peer.startedAtMs === startedAtMs && !peer.isPaused)
